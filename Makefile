@@ -1,0 +1,51 @@
+# Two commands do it all on a fresh machine: `make demo` and `make test`. The rest is for daily work.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help setup demo test test-slow lint schemas lock bench clean
+help:                ## this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: $(VENV)/.installed ## the Python environment and the pinned components (cached; resumes when broken off)
+	@$(BIN)/torghut setup
+
+$(VENV)/.installed: requirements/dev.lock requirements/uv.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "setup: Python environment in $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.lock
+	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
+	@touch $@
+
+demo: setup          ## the main job: the whole stack, a live table, and an audit of every event
+	@$(BIN)/torghut demo
+
+test: setup lint     ## unit, conformance and integration tests on the real components
+	@$(BIN)/pytest
+
+test-slow: setup     ## the slower tiers: faults under load on the real components
+	@$(BIN)/pytest -m slow tests
+
+lint: $(VENV)/.installed ## style, types, import contracts, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/python -m torghut.wire.schemas --check
+
+schemas: $(VENV)/.installed ## write schemas/ from torghut.wire
+	@$(BIN)/python -m torghut.wire.schemas
+
+bench: setup         ## the measurements behind every performance claim
+	@$(BIN)/torghut bench forwarder
+
+LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml
+lock:                ## resolve the dependencies anew
+	@$(LOCK) --all-extras --group dev -o requirements/all.lock
+	@$(LOCK) --extra web --extra audit --extra bench --group dev -c requirements/all.lock -o requirements/dev.lock
+	@grep -A99 '^uv==' requirements/dev.lock | awk '/^[a-z]/ && !/^uv==/ {exit} {print}' > requirements/uv.lock
+
+clean:               ## remove the environment and the local state (not the cache)
+	@rm -rf $(VENV) .torghut

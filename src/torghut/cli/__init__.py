@@ -1,0 +1,24 @@
+"""The `torghut` command. Each module here declares commands, parses and prints; it decides nothing.
+
+Imports of the rooms happen inside the commands, so that `torghut --help` is instant.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from torghut.cli import output
+
+app = typer.Typer(
+    name="torghut",
+    help="Alpaca market data into Kafka and trading signals, exactly once.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Entry point: known errors become one sentence on stderr and the contract's exit code."""
+    with output.errors_as_sentences():
+        app()

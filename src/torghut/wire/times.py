@@ -35,7 +35,7 @@ def parse_rfc3339(text: str) -> int:
         if text[19] == "Z":
             return _second_ns(text[:19])
         if text[19] == "." and len(fraction) <= 9 and fraction.isascii() and fraction.isdigit():
-            return _second_ns(text[:19]) + int(fraction) * 10 ** (9 - len(fraction))
+            return _second_ns(text[:19]) + int(fraction.ljust(9, "0"))
     return _parse_any_offset(text)
 
 

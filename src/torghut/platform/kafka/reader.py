@@ -155,22 +155,21 @@ class TopicReader:
                     cause = self._last_error or KafkaError(KafkaError._TIMED_OUT)  # noqa: SLF001 - librdkafka's local code
                     raise self._failed(f"nothing to read for {stall_s:.0f} s", cause)
                 for message in batch:
-                    partition = Partition(message.topic(), message.partition())
-                    reached = self._reached(message)
-                    if message.error() is None and message.offset() < end[partition]:
+                    partition, reached = self._reached(message)
+                    if message.error() is None and reached <= end[partition]:
                         yield message
                     if reached >= end[partition]:
                         waiting.discard(partition)
         finally:
             self._consumer.unassign()
 
-    def _reached(self, message: Message) -> int:
+    def _reached(self, message: Message) -> tuple[Partition, int]:
         """The offset after this message. An end-of-partition event tells it too, past transaction markers."""
         error = message.error()
+        partition = Partition(message.topic() or "", message.partition() or 0)
+        offset = message.offset() or 0
         if error is None:
-            return int(message.offset()) + 1
+            return partition, offset + 1
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
-            return int(message.offset())
-        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-            return -1  # librdkafka looks for the group's coordinator though we never join
+            return partition, offset
         raise self._failed(f"cannot read {message.topic()}", error)

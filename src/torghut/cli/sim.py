@@ -1,0 +1,80 @@
+"""`torghut sim`: run the stand-in for Alpaca, and order faults from a running one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="A stand-in for Alpaca: stream, history, faults, and a ledger of the truth.")
+
+
+@app.callback(invoke_without_command=True)
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address of the stream and the history API.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the stream; 0 takes a free one.")] = 0,
+    data_port: Annotated[int, typer.Option(help="Port of the history API; 0 takes a free one.")] = 0,
+    control_port: Annotated[int, typer.Option(help="Port of the control API (loopback); 0 takes a free one.")] = 0,
+    ledger_dir: Annotated[
+        Path | None, typer.Option(help="Where the ledger goes. [default: $TORGHUT_HOME/data/sim-ledger]")
+    ] = None,
+    accounts_dir: Annotated[
+        Path | None, typer.Option(help="Key files; made when absent. [default: $TORGHUT_HOME/secrets/sim]")
+    ] = None,
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts.")] = 2,
+    feed: Annotated[str, typer.Option(help="`sim` for the synthetic market, or `replay:FILE` (NDJSON, .gz).")] = "sim",
+    stock_feed: Annotated[str, typer.Option(help="The stock feed served: sip, iex or delayed_sip.")] = "sip",
+    symbols: Annotated[str | None, typer.Option(help="Symbols of the synthetic market, A,B,BTC/USD.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic market and of random faults.")] = 1,
+    rate: Annotated[float, typer.Option(min=0.1, help="Synthetic market: average messages a second.")] = 2000.0,
+    speed: Annotated[str, typer.Option(help="Pace: a factor, or `max` for as fast as the readers take it.")] = "1",
+    keep_times: Annotated[
+        bool, typer.Option("--keep-times", help="Replay with the recorded event times, not moved to now.")
+    ] = False,
+    loop: Annotated[bool, typer.Option("--loop/--once", help="Replay again and again, or once.")] = False,
+    start_at_once: Annotated[
+        bool, typer.Option("--start-at-once", help="Replay without waiting for the first subscription.")
+    ] = False,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM certificate: serve wss:// and https://.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM key of the certificate.")] = None,
+    connection_limit: Annotated[int, typer.Option(min=1, help="Connections per account and endpoint.")] = 1,
+    symbol_limit: Annotated[int | None, typer.Option(help="Symbols of trades and quotes per connection.")] = None,
+    auth_timeout_s: Annotated[float, typer.Option(help="Seconds to authenticate before 404.")] = 10.0,
+    frame_size: Annotated[int, typer.Option(min=1, help="Messages in one frame at most.")] = 20,
+    slow_after_s: Annotated[float, typer.Option(help="Seconds without reading before 407.")] = 10.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the endpoints as one JSON document.")] = False,
+) -> None:
+    """Run the simulator in the foreground until it is interrupted. Ready when it prints its endpoints."""
+    if context.invoked_subcommand is not None:
+        return
+    from torghut.sim.options import settings_from  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.sim.run import run_until_signal  # noqa: PLC0415 - keeps `--help` instant
+
+    settings = settings_from(
+        feed=feed,
+        speed=speed,
+        symbols=symbols,
+        ledger_dir=ledger_dir,
+        accounts_dir=accounts_dir,
+        host=host,
+        port=port,
+        data_port=data_port,
+        control_port=control_port,
+        accounts=accounts,
+        stock_feed=stock_feed,
+        seed=seed,
+        rate=rate,
+        keep_times=keep_times,
+        loop=loop,
+        start_at_once=start_at_once,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        connection_limit=connection_limit,
+        symbol_limit=symbol_limit,
+        auth_timeout_s=auth_timeout_s,
+        frame_size=frame_size,
+        slow_after_s=slow_after_s,
+    )
+    run_until_signal(settings, as_json=as_json)

@@ -1,0 +1,116 @@
+"""Accounts and their key pairs, kept in files so that clients find a rotated pair where they found the old one.
+
+Account N owns `account-N.key_id` and `account-N.secret_key` (mode 0600) in one folder; they are made when absent.
+Keys never leave this module except into those files.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from torghut.sim import AccountError
+
+
+class KeyPair(msgspec.Struct, frozen=True):
+    """A key id and its secret. `repr` shows neither."""
+
+    key_id: str
+    secret_key: str
+
+    def __repr__(self) -> str:
+        return "KeyPair(...)"
+
+
+class _Valid(msgspec.Struct, frozen=True):
+    pair: KeyPair
+    until_ns: int | None
+
+
+class Accounts:
+    """The accounts of one simulator and the pairs that open them now."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        """Read the accounts' files, make what is missing.
+
+        Raises:
+            AccountError: a file cannot be read or written.
+        """
+        self._folder = folder
+        self._valid: dict[int, tuple[_Valid, ...]] = {
+            account: (_Valid(_load_or_create(folder, account), None),) for account in range(count)
+        }
+
+    def __len__(self) -> int:
+        return len(self._valid)
+
+    def verify(self, key_id: str, secret_key: str, now_ns: int) -> int | None:
+        """The account that this pair opens at this time."""
+        for account, pairs in self._valid.items():
+            for valid in pairs:
+                if (valid.until_ns is None or now_ns < valid.until_ns) and _equal(valid.pair, key_id, secret_key):
+                    return account
+        return None
+
+    def rotate(self, account: int, now_ns: int, grace_ns: int = 0) -> None:
+        """Write a new pair to the files; the old one stays valid for `grace_ns`.
+
+        Raises:
+            AccountError: the files cannot be written; the old pair stays valid then.
+        """
+        pair = _create(self._folder, account)
+        old = tuple(
+            _Valid(valid.pair, now_ns + grace_ns) for valid in self._valid[account] if grace_ns and not valid.until_ns
+        )
+        self._valid[account] = (_Valid(pair, None), *old)
+
+    def revoke(self, account: int) -> None:
+        """No pair opens the account until it is rotated; the files stay as they are."""
+        self._valid[account] = ()
+
+
+def key_files(folder: Path, account: int) -> tuple[Path, Path]:
+    """The files with the key id and the secret of an account."""
+    return folder / f"account-{account}.key_id", folder / f"account-{account}.secret_key"
+
+
+def _equal(pair: KeyPair, key_id: str, secret_key: str) -> bool:
+    same_key = hmac.compare_digest(pair.key_id.encode(), key_id.encode())
+    same_secret = hmac.compare_digest(pair.secret_key.encode(), secret_key.encode())
+    return same_key and same_secret
+
+
+def _load_or_create(folder: Path, account: int) -> KeyPair:
+    key_file, secret_file = key_files(folder, account)
+    try:
+        if key_file.exists() and secret_file.exists():
+            return KeyPair(key_file.read_text().strip(), secret_file.read_text().strip())
+    except OSError as error:
+        raise AccountError(f"cannot read the keys of account {account} in {folder}: {error.strerror}") from error
+    return _create(folder, account)
+
+
+def _create(folder: Path, account: int) -> KeyPair:
+    pair = KeyPair("PK" + secrets.token_hex(9).upper(), secrets.token_urlsafe(30))
+    key_file, secret_file = key_files(folder, account)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The secret first: a reader that sees the new key id also finds its secret.
+        _write_private(secret_file, pair.secret_key)
+        _write_private(key_file, pair.key_id)
+    except OSError as error:
+        raise AccountError(f"cannot write the keys of account {account} to {folder}: {error.strerror}") from error
+    return pair
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace the file in one step, so that no reader sees half of it."""
+    draft = path.with_name(path.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+    draft.replace(path)

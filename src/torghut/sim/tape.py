@@ -1,0 +1,57 @@
+"""Where things happen: every event goes to the ledger, then into history, then to whoever listens. In that order.
+
+The ledger is flushed before anything is delivered, and history knows an event as soon as it happened.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from torghut.sim.events import CHANNEL, Event
+from torghut.sim.history import History
+from torghut.sim.ledger import Ledger
+from torghut.wire.times import NS_PER_S
+
+Listener = Callable[[Sequence[Event]], None]
+
+
+class Tape:
+    """The one way by which a market event comes into being."""
+
+    def __init__(
+        self, ledger: Ledger, clock: Callable[[], int], *, history_events: int, history_minutes: float
+    ) -> None:
+        self.ledger = ledger
+        self.clock = clock
+        self.counts: Counter[str] = Counter()
+        self._listeners: list[Listener] = []
+        self._history_events = history_events
+        self._history_age_ns = int(history_minutes * 60 * NS_PER_S)
+        self._histories: dict[str, History] = {}
+
+    def listen(self, listener: Listener) -> None:
+        """Hear of every event after it is safely on record."""
+        self._listeners.append(listener)
+
+    def history(self, feed: str) -> History:
+        """What the history API knows of a feed."""
+        if feed not in self._histories:
+            self._histories[feed] = History(self._history_events, self._history_age_ns)
+        return self._histories[feed]
+
+    def happen(self, events: Sequence[Event]) -> None:
+        """These events happen now."""
+        if not events:
+            return
+        now = self.clock()
+        self.ledger.events(now, events)
+        self.ledger.flush(now)
+        by_feed: dict[str, list[Event]] = {}
+        for event in events:
+            by_feed.setdefault(event.feed, []).append(event)
+        for feed, mine in by_feed.items():
+            self.history(feed).add(mine)
+            self.counts.update(f"{feed}.{CHANNEL[event.kind]}" for event in mine)
+        for listener in self._listeners:
+            listener(events)

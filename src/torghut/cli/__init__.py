@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from torghut.cli import output
+from torghut.cli import output, sim
 
 app = typer.Typer(
     name="torghut",
@@ -16,6 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(sim.app, name="sim")
 
 
 def main() -> None:

@@ -1,0 +1,117 @@
+"""Topics, users and permissions of a broker, brought to what they must be. Running it again changes nothing.
+
+The administrator here is whoever the connection says: the local stack uses the broker's own certificate, so that every
+password, the administrator's too, is data that can be set anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Final
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from confluent_kafka.error import KafkaError as Code
+
+from torghut.platform.errors import KafkaError
+from torghut.platform.kafka.acls import Acl, Operation, Resource
+from torghut.wire.topics import Topic, full_name
+
+_ITERATIONS: Final = 4096
+_DEADLINE_S: Final = 30.0
+_RESOURCES: Final = {
+    Resource.TOPIC: ResourceType.TOPIC,
+    Resource.GROUP: ResourceType.GROUP,
+    Resource.TRANSACTIONAL_ID: ResourceType.TRANSACTIONAL_ID,
+}
+_OPERATIONS: Final = {
+    Operation.READ: AclOperation.READ,
+    Operation.WRITE: AclOperation.WRITE,
+    Operation.DESCRIBE: AclOperation.DESCRIBE,
+}
+
+
+class Admin:
+    """An administrator's connection. `connection` is librdkafka's configuration."""
+
+    def __init__(self, connection: Mapping[str, Any]) -> None:
+        self._client = AdminClient({**connection, "log_level": 0})
+
+    def create_topics(self, topics: Iterable[Topic], prefix: str = "") -> None:
+        """Make the topics that are not there, with one replica and the local number of partitions.
+
+        Raises:
+            KafkaError: the broker refused or did not answer.
+        """
+        wanted = [
+            NewTopic(full_name(topic, prefix), topic.partitions[0], replication_factor=1, config=topic.config())
+            for topic in topics
+        ]
+        _finish(self._client.create_topics(wanted), "create topics", harmless=Code.TOPIC_ALREADY_EXISTS)
+
+    def delete_topics(self, names: Sequence[str]) -> None:
+        """Remove topics; those that are not there are no error."""
+        if names:
+            _finish(
+                self._client.delete_topics(list(names)), "delete topics", harmless=Code.UNKNOWN_TOPIC_OR_PART
+            )
+
+    def set_passwords(self, passwords: Mapping[str, str]) -> None:
+        """Make each user of `passwords` a SCRAM-SHA-512 user with that password."""
+        credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _ITERATIONS)
+        upsertions = [
+            UserScramCredentialUpsertion(user, credential, password.encode()) for user, password in passwords.items()
+        ]
+        _finish(self._client.alter_user_scram_credentials(upsertions), "set passwords")
+
+    def allow(self, entries: Sequence[Acl]) -> None:
+        """Add permissions; those that are there stay."""
+        _finish(self._client.create_acls([_binding(entry) for entry in entries]), "add permissions")
+
+    def forbid(self, entries: Sequence[Acl]) -> None:
+        """Take permissions away."""
+        _finish(self._client.delete_acls([_filter(entry) for entry in entries]), "remove permissions")
+
+
+def _fields(entry: Acl) -> tuple[Any, ...]:
+    return (
+        _RESOURCES[entry.resource],
+        entry.name,
+        ResourcePatternType.PREFIXED if entry.prefixed else ResourcePatternType.LITERAL,
+        f"User:{entry.user}",
+        "*",
+        _OPERATIONS[entry.operation],
+        AclPermissionType.ALLOW,
+    )
+
+
+def _binding(entry: Acl) -> AclBinding:
+    return AclBinding(*_fields(entry))
+
+
+def _filter(entry: Acl) -> AclBindingFilter:
+    return AclBindingFilter(*_fields(entry))
+
+
+def _finish(futures: Mapping[Any, Future[Any]], what: str, harmless: int | None = None) -> None:
+    for future in futures.values():
+        try:
+            future.result(_DEADLINE_S)
+        except KafkaException as error:
+            if error.args[0].code() != harmless:
+                raise KafkaError(f"could not {what}: {error.args[0].str()}; see the broker's log") from error
+        except TimeoutError as error:
+            raise KafkaError(f"could not {what}: no answer in {_DEADLINE_S:g} s; see the broker's log") from error

@@ -1,0 +1,195 @@
+"""A broker of one node (KRaft, broker and controller in one process) on this machine's loopback.
+
+Three listeners: CLIENTS for everybody (TLS and SCRAM-SHA-512), INTERNAL and CONTROLLER for the broker itself, which
+take only its own certificate. What is not allowed by an ACL is denied. The configuration holds no password.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from torghut.platform.errors import KafkaError
+from torghut.platform.files import PRIVATE, write_atomically
+from torghut.platform.kafka.acls import ADMIN
+from torghut.platform.kafka.certificates import BROKER_PRINCIPAL, CertificateFiles
+from torghut.platform.ports import LOOPBACK
+
+_FORMAT_DEADLINE_S: Final = 120.0
+
+
+@dataclass(frozen=True)
+class BrokerPorts:
+    """A TCP port for each listener."""
+
+    clients: int
+    internal: int
+    controller: int
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker's places: the directory that it owns, its jars and Java, certificates and ports."""
+
+    directory: Path
+    jars: Path
+    java: Path
+    certificates: CertificateFiles
+    ports: BrokerPorts
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where clients connect."""
+        return f"{LOOPBACK}:{self.ports.clients}"
+
+    @property
+    def properties_file(self) -> Path:
+        """The broker's configuration."""
+        return self.directory / "server.properties"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The foreground process. The heap is small: brokers live in the page cache."""
+        return (
+            *self._jvm("-Xms96m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError", "-XX:MaxDirectMemorySize=128m"),
+            "kafka.Kafka",
+            str(self.properties_file),
+        )
+
+    def internal_connection(self) -> dict[str, Any]:
+        """librdkafka's configuration for an administrator who holds the broker's certificate."""
+        return {
+            "bootstrap.servers": f"{LOOPBACK}:{self.ports.internal}",
+            "security.protocol": "SSL",
+            "ssl.ca.location": str(self.certificates.ca),
+            "ssl.certificate.location": str(self.certificates.broker),
+            "ssl.key.location": str(self.certificates.broker_key),
+        }
+
+    def prepare(self) -> None:
+        """Write the configuration; at first, also format the storage.
+
+        Raises:
+            KafkaError: the storage could not be formatted.
+            StorageError: the directory cannot be written.
+        """
+        write_atomically(self.properties_file, render(self._properties()), PRIVATE)
+        write_atomically(self.directory / "log4j2.properties", render(_LOGGING))
+        if not (self.directory / "storage" / "meta.properties").is_file():
+            self._format()
+
+    def _format(self) -> None:
+        command = [
+            *self._jvm("-Xmx128m"),
+            "kafka.tools.StorageTool",
+            "format",
+            "--ignore-formatted",
+            "--cluster-id",
+            # Kafka wants 16 bytes in URL-safe base64; any will do.
+            _cluster_id(),
+            "--config",
+            str(self.properties_file),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_FORMAT_DEADLINE_S)
+        if done.returncode != 0:
+            last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
+            raise KafkaError(
+                f"the broker's storage {self.directory} could not be formatted ({last[0][:300]}): free some disk "
+                "space, or remove that directory to start empty"
+            )
+
+    def _jvm(self, *options: str) -> tuple[str, ...]:
+        return (
+            str(self.java),
+            *options,
+            "-XX:-UsePerfData",  # no file in /tmp that other users can see
+            "-Djava.awt.headless=true",
+            f"-Dlog4j2.configurationFile={self.directory / 'log4j2.properties'}",
+            "-cp",
+            f"{self.jars}/*",
+        )
+
+    def _properties(self) -> dict[str, str]:
+        ports = self.ports
+        listeners = {"CLIENTS": ports.clients, "INTERNAL": ports.internal, "CONTROLLER": ports.controller}
+        addresses = {name: f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items()}
+        return {
+            **_FIXED,
+            "listeners": ",".join(addresses.values()),
+            "advertised.listeners": f"{addresses['CLIENTS']},{addresses['INTERNAL']}",
+            "controller.quorum.voters": f"1@{LOOPBACK}:{ports.controller}",
+            "log.dirs": str(self.directory / "storage"),
+            "ssl.keystore.location": str(self.certificates.broker_store),
+            "ssl.truststore.location": str(self.certificates.ca),
+        }
+
+
+def _cluster_id() -> str:
+    from base64 import urlsafe_b64encode  # noqa: PLC0415
+
+    return urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+
+
+def render(properties: Mapping[str, str]) -> bytes:
+    """Java properties, one a line; backslashes are escaped as the format asks."""
+    escaped = (f"{key}={value}".replace("\\", "\\\\") for key, value in properties.items())
+    return ("\n".join(escaped) + "\n").encode()
+
+
+_FIXED: Final = {
+    "node.id": "1",
+    "process.roles": "broker,controller",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "INTERNAL",
+    "listener.security.protocol.map": "CLIENTS:SASL_SSL,INTERNAL:SSL,CONTROLLER:SSL",
+    "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+    "listener.name.clients.scram-sha-512.sasl.jaas.config": (
+        "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    ),
+    "listener.name.internal.ssl.client.auth": "required",
+    "listener.name.controller.ssl.client.auth": "required",
+    "ssl.keystore.type": "PEM",
+    "ssl.truststore.type": "PEM",
+    # A changed password bounds old connections, too; at 10 minutes a drill can wait for it and nobody notices.
+    "connections.max.reauth.ms": "600000",
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "false",
+    "super.users": f"{BROKER_PRINCIPAL};User:{ADMIN}",
+    "auto.create.topics.enable": "false",
+    # One node: one replica of everything, few partitions of the internal topics (each costs files and memory).
+    "default.replication.factor": "1",
+    "min.insync.replicas": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "transaction.max.timeout.ms": "900000",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "log.segment.bytes": "134217728",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "controlled.shutdown.enable": "false",
+}
+
+_LOGGING: Final = {
+    "appender.console.type": "Console",
+    "appender.console.name": "console",
+    "appender.console.layout.type": "PatternLayout",
+    "appender.console.layout.pattern": "%d{ISO8601} %-5p %c{1}: %m%n",
+    "rootLogger.level": "INFO",
+    "rootLogger.appenderRef.console.ref": "console",
+    # Each request of a client that is not allowed would be a line of its own at INFO.
+    "logger.config.name": "org.apache.kafka.common.config.AbstractConfig",
+    "logger.config.level": "WARN",
+    "logger.producer.name": "org.apache.kafka.clients",
+    "logger.producer.level": "WARN",
+}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from torghut.cli import output, sim
+from torghut.cli import output, sim, stack
 
 app = typer.Typer(
     name="torghut",
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(sim.app, name="sim")
+stack.register(app)
 
 
 def main() -> None:

@@ -29,10 +29,15 @@ def print_json(document: Any) -> None:  # noqa: ANN401 - anything msgspec can en
 def errors_as_sentences() -> Iterator[None]:
     """A known error ends the program with its sentence and code 2; an unknown one keeps its traceback."""
     from torghut.config import ConfigError  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.platform.errors import PlatformError  # noqa: PLC0415
+    from torghut.stack.errors import StackError, StartError  # noqa: PLC0415
 
     try:
         yield
-    except ConfigError as error:
+    except StartError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(Exit.BAD)
+    except (ConfigError, PlatformError, StackError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(Exit.WRONG_USE)
     except KeyboardInterrupt:

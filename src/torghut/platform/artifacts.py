@@ -165,17 +165,23 @@ def _follow(process: subprocess.Popen[bytes], jars: JarSet, repository: Path, re
         raise ArtifactError(f"{error}: what was fetched is kept, so try again on a better connection") from error
 
 
+_NO_NETWORK: Final = (
+    "UnknownHost",
+    "Unknown host",
+    "name resolution",
+    "Connection refused",
+    "Connect timed out",
+    "Connection timed out",
+    "Connect to",
+    "Network is unreach",
+    "offline mode",
+)
 _CAUSES: Final = (
     (("No space left", "Disk quota"), "the disk of the cache is full: free some space and try again"),
-    (
-        ("UnknownHost", "Unknown host", "Connection refused", "Connect timed out", "Connect to", "Network is unreach",
-         "Temporary failure in name resolution", "Connection timed out", "offline mode"),
-        "no network to the Maven repository: connect, or set a mirror in ~/.m2/settings.xml, and try again; what was "
-        "fetched is kept",
-    ),
+    (_NO_NETWORK, "no network to the Maven repository: connect, or set a mirror in ~/.m2/settings.xml, and try again"),
     (("JAVA_HOME",), "Maven found no Java: install a JDK 17 or set JAVA_HOME"),
     (("Could not find artifact",), "the Maven repository does not have a pinned artifact: check the mirror in use"),
-)  # fmt: skip
+)
 
 
 def explain_maven(said: str) -> str:

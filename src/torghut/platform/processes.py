@@ -57,7 +57,9 @@ def _die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
-def spawn(command: Sequence[str], environment: Mapping[str, str], log: Path, directory: Path) -> subprocess.Popen[bytes]:
+def spawn(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, directory: Path
+) -> subprocess.Popen[bytes]:
     """Start a child that leads its own process group, appends its output to `log` and ends when we die.
 
     Call it from the main thread of a process without other threads: Linux ties the parent's death to that thread, and
@@ -112,3 +114,5 @@ def end(processes: Iterable[Process], grace_s: float) -> None:
             send(process, signal.SIGKILL)
         pids = ", ".join(str(process.pid) for process in stubborn)
         wait_until(lambda: not any(map(is_alive, stubborn)), 10, f"killed processes {pids} to end", 0.05)
+    for process in alive:
+        kill_group(process)

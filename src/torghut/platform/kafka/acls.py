@@ -70,8 +70,7 @@ def _topics(role: Role, topics: tuple[Topic, ...], operations: tuple[Operation, 
 
 def _group(role: Role, prefix: str) -> tuple[Acl, ...]:
     return tuple(
-        Acl(username(role), Resource.GROUP, group_prefix(role, prefix), operation, prefixed=True)
-        for operation in _READ
+        Acl(username(role), Resource.GROUP, group_prefix(role, prefix), operation, prefixed=True) for operation in _READ
     )
 
 

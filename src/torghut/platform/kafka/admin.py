@@ -22,6 +22,7 @@ from confluent_kafka.admin import (
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
+    UserScramCredentialAlteration,
     UserScramCredentialUpsertion,
 )
 from confluent_kafka.error import KafkaError as Code
@@ -65,14 +66,12 @@ class Admin:
     def delete_topics(self, names: Sequence[str]) -> None:
         """Remove topics; those that are not there are no error."""
         if names:
-            _finish(
-                self._client.delete_topics(list(names)), "delete topics", harmless=Code.UNKNOWN_TOPIC_OR_PART
-            )
+            _finish(self._client.delete_topics(list(names)), "delete topics", harmless=Code.UNKNOWN_TOPIC_OR_PART)
 
     def set_passwords(self, passwords: Mapping[str, str]) -> None:
         """Make each user of `passwords` a SCRAM-SHA-512 user with that password."""
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _ITERATIONS)
-        upsertions = [
+        upsertions: list[UserScramCredentialAlteration] = [
             UserScramCredentialUpsertion(user, credential, password.encode()) for user, password in passwords.items()
         ]
         _finish(self._client.alter_user_scram_credentials(upsertions), "set passwords")

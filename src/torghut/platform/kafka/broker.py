@@ -7,6 +7,7 @@ take only its own certificate. What is not allowed by an ACL is denied. The conf
 from __future__ import annotations
 
 import subprocess
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,16 +61,6 @@ class Broker:
             str(self.properties_file),
         )
 
-    def internal_connection(self) -> dict[str, Any]:
-        """librdkafka's configuration for an administrator who holds the broker's certificate."""
-        return {
-            "bootstrap.servers": f"{LOOPBACK}:{self.ports.internal}",
-            "security.protocol": "SSL",
-            "ssl.ca.location": str(self.certificates.ca),
-            "ssl.certificate.location": str(self.certificates.broker),
-            "ssl.key.location": str(self.certificates.broker_key),
-        }
-
     def prepare(self) -> None:
         """Write the configuration; at first, also format the storage.
 
@@ -89,7 +80,6 @@ class Broker:
             "format",
             "--ignore-formatted",
             "--cluster-id",
-            # Kafka wants 16 bytes in URL-safe base64; any will do.
             _cluster_id(),
             "--config",
             str(self.properties_file),
@@ -128,9 +118,19 @@ class Broker:
         }
 
 
-def _cluster_id() -> str:
-    from base64 import urlsafe_b64encode  # noqa: PLC0415
+def internal_connection(port: int, certificates: CertificateFiles) -> dict[str, Any]:
+    """Client configuration (of librdkafka) for an administrator who holds the broker's own certificate."""
+    return {
+        "bootstrap.servers": f"{LOOPBACK}:{port}",
+        "security.protocol": "SSL",
+        "ssl.ca.location": str(certificates.ca),
+        "ssl.certificate.location": str(certificates.broker),
+        "ssl.key.location": str(certificates.broker_key),
+    }
 
+
+def _cluster_id() -> str:
+    """16 random bytes in URL-safe base64, as Kafka wants them."""
     return urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
 
 

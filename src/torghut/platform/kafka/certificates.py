@@ -28,8 +28,7 @@ _RENEW_BEFORE: Final = timedelta(days=30)
 
 @dataclass(frozen=True)
 class CertificateFiles:
-    """Where the PEM files stand: the authority's certificate and key, the broker's certificate and key (apart, and
-    together as the store that Kafka reads)."""
+    """Where the PEM files stand, below `directory`."""
 
     directory: Path
 
@@ -131,9 +130,7 @@ def _write_broker(files: CertificateFiles, now: datetime) -> None:
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
         )
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     encoded = certificate.public_bytes(serialization.Encoding.PEM)

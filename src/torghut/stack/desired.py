@@ -1,0 +1,127 @@
+"""What should run: a small file that the supervisor follows, and the only way to control it.
+
+`$TORGHUT_HOME/desired/stack.json` says for each process whether it runs, how many of it, and a `generation` (a change
+of it means: restart once), and holds the settings of the whole. Tests, drills and people change it with the functions
+here; the supervisor polls it a few times a second. A process that the file does not name runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from torghut.platform.files import write_atomically
+from torghut.stack.errors import DesiredStateError
+from torghut.stack.home import Home
+from torghut.stack.locks import locked
+
+FEEDS: Final = ("sim", "iex", "sip", "delayed_sip", "test", "crypto")
+_LOCK_DEADLINE_S: Final = 10.0
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The stack as a whole: `feed` as `torghut up --feed` takes it; `speed` a factor or `max`.
+
+    `only`, when not empty, names the services that exist at all. `ports` fixes ports (`kafka.clients`, ...). The
+    key files are the real Alpaca's, when the feed is a real one.
+    """
+
+    feed: str = "sim"
+    symbols: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    speed: str = "1"
+    keep_times: bool = False
+    topic_prefix: str = ""
+    rate: float | None = None
+    seed: int | None = None
+    loop: bool = False
+    only: tuple[str, ...] = ()
+    ports: dict[str, int] = {}
+    key_id_file: str | None = None
+    secret_key_file: str | None = None
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether our own simulator is the source."""
+        return self.feed == "sim" or self.replay_file is not None
+
+    @property
+    def replay_file(self) -> str | None:
+        """The recording to replay, if that is the feed."""
+        kind, _, name = self.feed.partition(":")
+        return name if kind == "replay" else None
+
+
+class DesiredProcess(msgspec.Struct, frozen=True):
+    """One process: does it run, how many instances, and which generation."""
+
+    run: bool = True
+    count: int = 1
+    generation: int = 0
+
+
+class Desired(msgspec.Struct, frozen=True):
+    """The whole file. `revision` grows with every change, so that one can see when the supervisor took it up."""
+
+    settings: Settings = Settings()
+    processes: dict[str, DesiredProcess] = {}
+    revision: int = 0
+
+    def process(self, name: str) -> DesiredProcess:
+        """What is wanted of a process; one that is not named runs once."""
+        return self.processes.get(name, DesiredProcess())
+
+
+def read_desired(home: Home) -> Desired:
+    """The desired state; the default one when there is no file.
+
+    Raises:
+        DesiredStateError: the file is not understood.
+    """
+    try:
+        return msgspec.json.decode(home.desired.read_bytes(), type=Desired)
+    except FileNotFoundError:
+        return Desired()
+    except msgspec.DecodeError as error:
+        raise DesiredStateError(f"{home.desired} is not understood ({error}): correct or remove it") from error
+
+
+def change_desired(home: Home, change: Callable[[Desired], Desired]) -> Desired:
+    """Replace the desired state by `change` of it, as one step among all writers; returns the new state.
+
+    Raises:
+        DesiredStateError: the file is not understood.
+    """
+    with locked(home.desired.with_suffix(".lock"), _LOCK_DEADLINE_S, f"{home.desired} to be free"):
+        before = read_desired(home)
+        after = msgspec.structs.replace(change(before), revision=before.revision + 1)
+        write_atomically(home.desired, msgspec.json.format(msgspec.json.encode(after), indent=2) + b"\n")
+    return after
+
+
+def _change_process(home: Home, name: str, change: Callable[[DesiredProcess], DesiredProcess]) -> Desired:
+    return change_desired(
+        home,
+        lambda desired: msgspec.structs.replace(
+            desired, processes={**desired.processes, name: change(desired.process(name))}
+        ),
+    )
+
+
+def set_running(home: Home, name: str, run: bool) -> Desired:  # noqa: FBT001 - it is the value, not a switch
+    """Start or stop one process and keep it so."""
+    return _change_process(home, name, lambda process: msgspec.structs.replace(process, run=run))
+
+
+def restart(home: Home, name: str) -> Desired:
+    """Stop one process and start it again."""
+    return _change_process(
+        home, name, lambda process: msgspec.structs.replace(process, generation=process.generation + 1)
+    )
+
+
+def scale(home: Home, name: str, count: int) -> Desired:
+    """Run `count` instances: `name`, `name-2`, ..."""
+    return _change_process(home, name, lambda process: msgspec.structs.replace(process, count=count))

@@ -1,0 +1,68 @@
+"""The forwarder, and its standbys: `forwarder`, `forwarder-2`, ... share one account and one lease."""
+
+from __future__ import annotations
+
+from torghut.platform.ports import LOOPBACK
+from torghut.stack.context import Context, torghut
+from torghut.stack.document import ForwarderEndpoint
+from torghut.stack.feeds import alpaca_feed
+from torghut.stack.service import HttpProbe, Service
+from torghut.stack.services import kafka, sim
+
+
+def services(context: Context, count: int) -> tuple[Service, ...]:
+    """`count` instances."""
+    return tuple(_instance(context, "forwarder" if n == 1 else f"forwarder-{n}") for n in range(1, count + 1))
+
+
+def _ports(name: str) -> tuple[str, str]:
+    return f"{name}.health", f"{name}.metrics"
+
+
+def _instance(context: Context, name: str) -> Service:
+    health, metrics = (context.ports.port(port) for port in _ports(name))
+    settings, home = context.settings, context.home
+    environment = {
+        **kafka.client_environment(kafka.endpoint(context), "forwarder", settings.topic_prefix),
+        **_source(context),
+        "ALPACA_FEED": alpaca_feed(settings),
+        "SYMBOLS_FILE": str(home.symbols),
+        "HEALTH_PORT": str(health),
+        "METRICS_PORT": str(metrics),
+        "LEASE_FILE": str(home.data / "forwarder.lease"),
+        "INSTANCE": name,
+    }
+    if settings.channels:
+        environment["CHANNELS"] = ",".join(settings.channels)
+    return Service(
+        name=name,
+        command=torghut("forwarder"),
+        environment=environment,
+        probe=HttpProbe(f"http://{LOOPBACK}:{health}/readyz", also_ready=("standby",)),
+        depends_on=("kafka", "provision", "sim"),
+        ports=context.named_ports(*_ports(name)),
+        grace_s=12.0,
+    )
+
+
+def _source(context: Context) -> dict[str, str]:
+    """Where the data comes from, and the files with the keys for it."""
+    settings = context.settings
+    if settings.is_simulated:
+        keys, source = sim.account(context.home, 0), sim.endpoint(context)
+        return {
+            "ALPACA_KEY_ID_FILE": keys.key_id_file,
+            "ALPACA_SECRET_KEY_FILE": keys.secret_key_file,
+            "ALPACA_STREAM_URL": source.stream_url,
+            "ALPACA_DATA_URL": source.data_url,
+        }
+    return {
+        "ALPACA_KEY_ID_FILE": settings.key_id_file or "",
+        "ALPACA_SECRET_KEY_FILE": settings.secret_key_file or "",
+    }
+
+
+def endpoint(context: Context, name: str) -> ForwarderEndpoint:
+    """An instance's HTTP side."""
+    health, metrics = (context.ports.port(port) for port in _ports(name))
+    return ForwarderEndpoint(f"http://{LOOPBACK}:{health}", f"http://{LOOPBACK}:{metrics}")

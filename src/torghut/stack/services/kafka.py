@@ -1,0 +1,89 @@
+"""Kafka, and the task that brings its topics, users and permissions to what they must be."""
+
+from __future__ import annotations
+
+import sys
+
+from torghut.platform.kafka.acls import ADMIN, username
+from torghut.platform.kafka.broker import Broker, BrokerPorts
+from torghut.platform.kafka.certificates import CertificateFiles, ensure_certificates
+from torghut.platform.ports import LOOPBACK
+from torghut.stack.context import Context
+from torghut.stack.document import KafkaEndpoint, KafkaUser
+from torghut.stack.home import Home
+from torghut.stack.service import Service, TlsProbe
+from torghut.wire.topics import Role
+
+PORTS = ("kafka.clients", "kafka.internal", "kafka.controller")
+USERS = {ADMIN: ADMIN, **{role.value: username(role) for role in Role}}
+"""Role to Kafka user."""
+
+
+def broker(context: Context) -> Broker:
+    """The stack's broker."""
+    clients, internal, controller = (context.ports.port(name) for name in PORTS)
+    return Broker(
+        directory=context.home.data / "kafka",
+        jars=context.jars,
+        java=context.java,
+        certificates=CertificateFiles(context.home.secrets / "kafka"),
+        ports=BrokerPorts(clients, internal, controller),
+    )
+
+
+def services(context: Context) -> tuple[Service, ...]:
+    """The broker, and after it the provisioning task."""
+    it = broker(context)
+
+    def prepare() -> None:
+        ensure_certificates(it.certificates.directory)
+        it.prepare()
+
+    run = Service(
+        name="kafka",
+        command=it.command,
+        environment={},
+        probe=TlsProbe(it.ports.clients, it.certificates.ca),
+        ports=context.named_ports(*PORTS),
+        grace_s=20.0,
+        prepare=prepare,
+    )
+    provision = Service(
+        name="provision",
+        command=(sys.executable, "-m", "torghut.stack.provision", str(context.home.root)),
+        environment={"TOPIC_PREFIX": context.settings.topic_prefix},
+        probe=None,
+        depends_on=("kafka",),
+        once=True,
+    )
+    return run, provision
+
+
+def password_file(home: Home, role: str) -> str:
+    """Where the password of a role's user stands (0600)."""
+    return str(home.secrets / "kafka" / "users" / role)
+
+
+def endpoint(context: Context) -> KafkaEndpoint:
+    """Where clients connect, and as whom."""
+    return KafkaEndpoint(
+        bootstrap_servers=f"{LOOPBACK}:{context.ports.port('kafka.clients')}",
+        security_protocol="SASL_SSL",
+        sasl_mechanism="SCRAM-SHA-512",
+        ca_file=str(CertificateFiles(context.home.secrets / "kafka").ca),
+        users={role: KafkaUser(user, password_file(context.home, role)) for role, user in USERS.items()},
+    )
+
+
+def client_environment(kafka: KafkaEndpoint, role: str, topic_prefix: str) -> dict[str, str]:
+    """The environment variables with which a program connects as `role`."""
+    user = kafka.users[role]
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "KAFKA_SECURITY_PROTOCOL": kafka.security_protocol,
+        "KAFKA_SASL_MECHANISM": kafka.sasl_mechanism,
+        "KAFKA_USERNAME": user.username,
+        "KAFKA_PASSWORD_FILE": user.password_file,
+        "KAFKA_CA_FILE": kafka.ca_file,
+        "TOPIC_PREFIX": topic_prefix,
+    }

@@ -5,6 +5,7 @@ No code of this project sleeps for luck. It asks until something is so, or until
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,6 +64,19 @@ def wait_until(
         if last:
             raise TimeoutError(f"waited {deadline_s:g} s for {what}")
         sleep(min(interval_s, deadline.remaining_s))
+
+
+async def until(condition: Callable[[], bool], deadline_s: float | None = None, interval_s: float = 0.02) -> bool:
+    """Wait on the event loop until `condition` holds; False when `deadline_s` passed first.
+
+    Without a deadline the wait is part of a state that the caller reports (an outage has no known end).
+    """
+    deadline = Deadline.after(float("inf") if deadline_s is None else deadline_s)
+    while not condition():
+        if deadline.expired:
+            return False
+        await asyncio.sleep(interval_s)  # noqa: ASYNC110 - conditions of several owners; an event for each is more
+    return True
 
 
 def backoff(base_s: float, cap_s: float, rng: Random | None = None) -> Iterator[float]:

@@ -78,13 +78,24 @@ def place(channel: str, event_ts: int, head: Head) -> int:
     return event_ts
 
 
-def decode_payload(raw: bytes, *, of_truth: bool, marked: bool) -> Payload:
-    """The message's values without `T` and `S` (truth) and without history's mark `u` (a repaired trade)."""
+def strip(raw: bytes, kind: str, symbol: str) -> bytes:
+    """The message without `T` and `S`, byte for byte where they stand first, as they do on the wire."""
+    head = _head(kind, symbol)
+    if raw.startswith(head):
+        return b"{" + raw[len(head) :]
+    payload = decode_payload(raw)
+    return msgspec.json.encode({key: value for key, value in payload.items() if key not in {"T", "S"}})
+
+
+@lru_cache(maxsize=4096)
+def _head(kind: str, symbol: str) -> bytes:
+    return b'{"T":%b,"S":%b,' % (msgspec.json.encode(kind), msgspec.json.encode(symbol))
+
+
+def decode_payload(raw: bytes, *, marked: bool = False) -> Payload:
+    """The message's values, without history's mark `u` if it is a repaired trade that may carry it."""
     payload = _payload_decoder.decode(raw)
-    if of_truth:
-        payload.pop("T", None)
-        payload.pop("S", None)
-    elif marked:
+    if marked:
         payload.pop("u", None)
     return payload
 

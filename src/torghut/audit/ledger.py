@@ -160,7 +160,8 @@ def _event(line: _Event) -> TruthEvent | None:
         return None
     event_ts = identity.event_ns(head.t)
     place = identity.place(channel, event_ts, head)
-    return TruthEvent(channel.value, line.feed, head.S, event_ts, place, line.ns, raw)
+    payload = identity.strip(raw, head.T, head.S)
+    return TruthEvent(channel.value, line.feed, head.S, event_ts, place, line.ns, payload)
 
 
 def _is_of_unknown_kind(raw: bytes) -> bool:

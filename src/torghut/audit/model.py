@@ -1,7 +1,8 @@
 """The two things an audit compares: an event that happened and a record that Kafka holds.
 
 Both are flat rows that can be written to disk and read back, since millions of them must not stay in memory. Times
-are ns since the epoch. Channels are the contract's names; `payload` is the JSON of Alpaca's message.
+are ns since the epoch. Channels are the contract's names; `payload` is the JSON of Alpaca's message without
+`T` and `S`.
 """
 
 from __future__ import annotations

@@ -214,7 +214,10 @@ class QuoteState(msgspec.Struct, frozen=True):
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
-    """Indicators of one bar. A value that is not defined yet is null, never 0."""
+    """Indicators of one bar. A value that is not defined yet is null, never 0.
+
+    `custom` holds the indicators that others installed, by name; it is left out where there are none.
+    """
 
     close: float | None
     ema: Ema
@@ -224,6 +227,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     vwap: Vwap
     realized_vol_60s: float | None
     quote: QuoteState
+    custom: dict[str, float | dict[str, float | None] | None] | msgspec.UnsetType = msgspec.UNSET
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from math import isfinite
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -23,7 +23,7 @@ _LIMIT: Final = 512
 """More seconds than any revision horizon and watermark bound span; when full, the oldest second goes."""
 
 
-class Quote(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class Quote(msgspec.Struct, frozen=True, gc=False):
     """Best bid and ask at `event_ts` (ns); ties by `seq`. A price of 0 is Alpaca's way to say "no quote"."""
 
     event_ts: int
@@ -65,6 +65,26 @@ class Quote(msgspec.Struct, frozen=True, gc=False, array_like=True):
             imbalance=(self.bid_size - self.ask_size) / sizes if sizes and isfinite(sizes) else None,
             age_ms=(end - self.event_ts) / _NS_PER_MS,
         )
+
+    def pack(self) -> PackedQuote:
+        """State form: prices and sizes as ten-thousandths (int) where that is exact. See `unpack`."""
+        prices = _short(self.bid), _short(self.ask)
+        return self.event_ts, self.seq, *prices, _short(self.bid_size), _short(self.ask_size)
+
+    @classmethod
+    def unpack(cls, packed: PackedQuote) -> Quote:
+        """What `pack` packed."""
+        event_ts, seq, *values = packed
+        return cls(event_ts, seq, *(v / _COARSE if isinstance(v, int) else v for v in values))
+
+
+PackedQuote: TypeAlias = tuple[int, int, int | float, int | float, int | float, int | float]
+_COARSE: Final = 10_000
+
+
+def _short(value: float) -> int | float:
+    short = round(value * _COARSE) if value < 1e9 else -1
+    return short if short / _COARSE == value else value
 
 
 NO_QUOTE: Final = QuoteState(None, None, None, None, None, None, None)
@@ -111,8 +131,8 @@ class QuoteBook:
         del self._seconds[:count]
 
     def snapshot(self) -> bytes:
-        """State bytes, about 45 for each second with a quote."""
-        return msgspec.msgpack.encode((_VERSION, [self._by_second[second] for second in self._seconds]))
+        """State bytes, about 35 for each second with a quote."""
+        return msgspec.msgpack.encode((_VERSION, [self._by_second[second].pack() for second in self._seconds]))
 
     @classmethod
     def restore(cls, data: bytes) -> QuoteBook:
@@ -125,10 +145,10 @@ class QuoteBook:
             version, rest = msgspec.msgpack.decode(data, type=tuple[int, msgspec.Raw])
             if version != _VERSION:
                 raise StateVersionError(f"quotes: this code reads state of version {_VERSION}, got {version}")
-            quotes = msgspec.msgpack.decode(rest, type=list[Quote])
+            quotes = msgspec.msgpack.decode(rest, type=list[PackedQuote])
         except msgspec.MsgspecError as error:
             raise StateVersionError(f"quotes: wanted a snapshot of version {_VERSION}: {error}") from error
         book = cls()
         for quote in quotes:
-            book.apply(quote)
+            book.apply(Quote.unpack(quote))
         return book

@@ -5,6 +5,7 @@ Both use every print that counts to volume, also in seconds without a close.
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Final
 
 import msgspec
@@ -65,7 +66,7 @@ class RollingVwapState(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Columns(msgspec.Struct, frozen=True, array_like=True):
-    """State form: seconds before the last one, numbers in units that leave out their common trailing zeros."""
+    """State form: seconds before the last one, numbers in units of their common divisor."""
 
     last: int
     ages: list[int]
@@ -118,18 +119,15 @@ class RollingVwap:
     def load(self, data: bytes) -> RollingVwapState:
         """What `dump` wrote. Raises msgspec.MsgspecError or ValueError when it is something else."""
         columns = msgspec.msgpack.decode(data, type=_Columns)
-        volumes = tuple(int(x) * 10**columns.volume_unit for x in columns.volumes)
-        notionals = tuple(int(x) * 10**columns.notional_unit for x in columns.notionals)
+        volumes = tuple(int(x) * columns.volume_unit for x in columns.volumes)
+        notionals = tuple(int(x) * columns.notional_unit for x in columns.notionals)
         return RollingVwapState(
             tuple(columns.last - age for age in columns.ages), volumes, notionals, sum(volumes), sum(notionals)
         )
 
 
 def _shortened(numbers: tuple[int, ...], largest: int) -> tuple[int, list[int | str]]:
-    """The exponent of a unit that divides all of them, and the numbers in it (as text beyond 64 bits)."""
-    zeros, unit = len(str(largest)) - 1, largest
-    for number in numbers:
-        while number % unit:
-            unit //= 10
-            zeros -= 1
-    return zeros, [short if (short := number // unit) < 1 << 63 else str(short) for number in numbers]
+    """A unit that divides all of them, and the numbers in it (as text beyond 64 bits)."""
+    unit = gcd(largest, *numbers)
+    short = [number // unit for number in numbers]
+    return unit, [*short] if max(short, default=0) < 1 << 63 else [str(number) for number in short]

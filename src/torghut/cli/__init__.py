@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from torghut.cli import output, sim, stack
+from torghut.cli import audit, output, sim, stack
 
 app = typer.Typer(
     name="torghut",
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(sim.app, name="sim")
 stack.register(app)
+audit.register(app)
 
 
 def main() -> None:

@@ -1,0 +1,176 @@
+"""`torghut audit`: counts what happened against what Kafka holds."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from torghut.cli.output import Exit, print_json
+from torghut.cli.times import parse_when
+from torghut.wire.times import NS_PER_S
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from torghut.audit import Report
+    from torghut.audit.model import Truth
+    from torghut.audit.report import ChannelCounts
+    from torghut.config import KafkaSettings
+
+
+def audit(
+    *,
+    since: Annotated[
+        str | None, typer.Option(help="Start of the window: 10m (ago), an RFC 3339 time, or ns.", show_default="all")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="End of the window.", show_default="now, less --settle-s")] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="The simulator's ledger, a folder.", show_default="that of the running stack")
+    ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Compare with Alpaca's history API (ALPACA_*, SYMBOLS) instead.")
+    ] = False,
+    topic_prefix: Annotated[
+        str | None, typer.Option(envvar="TOPIC_PREFIX", help="Before every topic name.", show_default="the stack's")
+    ] = None,
+    settle_s: Annotated[float, typer.Option(min=0, help="Events younger than this may still be under way.")] = 5.0,
+    wait_s: Annotated[float, typer.Option(min=0, help="How long missing records may still come.")] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Prove that every event is in Kafka exactly once, with its values unchanged.
+
+    Compares the truth (the simulator's ledger, or Alpaca's history with --history) with the topics. Exit code 0 when
+    nothing is lost, doubled, changed or out of order, 1 when something is, 2 when the audit could not be made.
+    The Kafka of the running stack is read as its user `audit`, another one by the KAFKA_ variables.
+    """
+    from torghut.audit import AuditRequest, run  # noqa: PLC0415 - keeps `--help` instant
+
+    start_ns, end_ns = parse_when(since), parse_when(until)
+    request = AuditRequest(
+        kafka=_kafka(topic_prefix),
+        ledger=None if history else ledger or _ledger(),
+        truth=_history(start_ns, end_ns, settle_s) if history else None,
+        since_ns=start_ns,
+        until_ns=end_ns,
+        settle_s=settle_s,
+        wait_s=wait_s,
+    )
+    with _progress() as progress:
+        report = run(request, progress)
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+    if report.verdict != "ok":
+        raise typer.Exit(Exit.BAD)
+
+
+def _kafka(topic_prefix: str | None) -> KafkaSettings:
+    from torghut.config import KafkaSettings, load  # noqa: PLC0415
+    from torghut.stack.home import Home  # noqa: PLC0415
+    from torghut.stack.running import RunningStack  # noqa: PLC0415
+
+    if "KAFKA_BOOTSTRAP_SERVERS" in os.environ:
+        return load(KafkaSettings, {**os.environ, **({} if topic_prefix is None else {"TOPIC_PREFIX": topic_prefix})})
+    return RunningStack(Home.from_environment()).kafka("audit", topic_prefix)
+
+
+def _ledger() -> Path:
+    from torghut.stack.document import running_document  # noqa: PLC0415
+    from torghut.stack.home import Home  # noqa: PLC0415
+
+    home = Home.from_environment()
+    document = running_document(home)
+    return home.ledger if document is None or document.sim is None else Path(document.sim.ledger_dir)
+
+
+def _history(since_ns: int | None, until_ns: int | None, settle_s: float) -> Truth:
+    from torghut.audit.history import HistoryTruth  # noqa: PLC0415
+    from torghut.config import AlpacaKeys, AlpacaSettings, Symbols, load  # noqa: PLC0415
+
+    if since_ns is None:
+        raise typer.BadParameter("history has no beginning: say from when on", param_hint="--since")
+    horizon_ns = time.time_ns() - int(settle_s * NS_PER_S)
+    end_ns = horizon_ns if until_ns is None else min(until_ns, horizon_ns)
+    return HistoryTruth(load(AlpacaSettings), load(AlpacaKeys), load(Symbols).symbols, since_ns, end_ns)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """A line on stderr that changes, when somebody watches."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+
+    with Console(stderr=True).status("auditing") as status:
+        yield status.update
+
+
+def _print(report: Report) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    console = Console()
+    counts = ("sent", "received", "repaired", "lost", "duplicated", "unexpected", "wrong", "reordered", "seq_gaps")
+    table = Table("channel", title="torghut audit", title_justify="left")
+    for name in (*counts, "gap", "dlq"):
+        table.add_column(name, justify="right")
+    for channel, found in report.channels.items():
+        table.add_row(channel, *(_cell(found, name) for name in (*counts, "gap", "dlq")))
+    console.print(table)
+    _print_rest(console, report)
+
+
+def _cell(counts: ChannelCounts, name: str) -> str:
+    from torghut.audit.report import BAD  # noqa: PLC0415
+
+    value = getattr(counts, name)
+    colour = "red" if name in BAD else "yellow"
+    return f"[{colour}]{value:,}" if value and name in (*BAD, "gap", "dlq") else f"{value:,}"
+
+
+def _print_rest(console: Console, report: Report) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+
+    ingest = report.latency_ms.ingest
+    if ingest is not None and ingest.p50 is not None:
+        console.print(f"event to ingest: p50 {ingest.p50:g} ms, p99 {ingest.p99:g} ms", end="; ")
+    console.print(f"longest stall of delivery: {report.max_gap_ms:,.0f} ms")
+    if report.injected or report.dlq:
+        injected = ", ".join(f"{count:,} {what}" for what, count in sorted(report.injected.items())) or "none"
+        console.print(f"bad frames sent: {injected}; dead letters: {report.dlq:,}")
+    for example in report.examples:
+        console.print(
+            f"  [red]{example.what}[/] {example.channel} {escape(example.symbol)}"
+            f" {escape(example.identity)}: {escape(example.where)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print(f"[bold {'green' if report.verdict == 'ok' else 'red'}]{report.verdict}[/]: {_sentence(report)}")
+
+
+def _sentence(report: Report) -> str:
+    from torghut.audit.report import BAD  # noqa: PLC0415
+
+    sent = sum(counts.sent for counts in report.channels.values())
+    gap = sum(counts.gap for counts in report.channels.values())
+    bad = {name: sum(getattr(counts, name) for counts in report.channels.values()) for name in BAD}
+    bad |= {"fencing": report.fencing, "undecodable": report.undecodable}
+    what = ", ".join(f"{count:,} {name}" for name, count in bad.items() if count)
+    text = f"of {sent:,} events {what}" if what else f"all {sent:,} events are in Kafka exactly once, unchanged"
+    if gap:
+        text += f" ({gap:,} halts or bands fell into a disconnect, which no history can repair)"
+    return f"{text}; {report.records:,} records read in {report.seconds:.1f} s"
+
+
+def register(app: typer.Typer) -> None:
+    """Put the command on the application."""
+    app.command()(audit)

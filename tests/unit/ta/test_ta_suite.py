@@ -179,7 +179,5 @@ def test_a_damaged_state_is_refused_by_name() -> None:
 def test_a_bar_of_no_prints_moves_nothing() -> None:
     run = bars(40)
     empty = Partial.empty(T0 + 40).finish()
-        T0 + 40, MicroBar(o=None, h=None, l=None, c=None, v=0.0, n=0, vwap=None, first_ts=None, last_ts=None), 0, 0
-    )
     last, after = signals(Suite("us_equities"), [*run, empty])[-2:]
     assert after == msgspec.structs.replace(last, close=None)

@@ -60,11 +60,13 @@ def _read(name: str, path: Path) -> str:
         raise ConfigError(f"{name}_FILE={path}: wanted UTF-8 text; write the value anew") from error
 
 
-class _Settings(BaseSettings):
+class Settings(BaseSettings):
+    """What all groups of settings share."""
+
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, hide_input_in_errors=True)
 
 
-_S = TypeVar("_S", bound=_Settings)
+_S = TypeVar("_S", bound=Settings)
 
 
 def load(kind: type[_S], environment: Mapping[str, str] | None = None) -> _S:
@@ -81,8 +83,10 @@ def load(kind: type[_S], environment: Mapping[str, str] | None = None) -> _S:
         raise ConfigError("\n".join(_explain(kind, item) for item in error.errors(include_input=False))) from None
 
 
-def _explain(kind: type[_Settings], item: Any) -> str:  # noqa: ANN401 - pydantic's error details
-    name = str(item["loc"][0]) if item["loc"] else kind.__name__
+def _explain(kind: type[Settings], item: Any) -> str:  # noqa: ANN401 - pydantic's error details
+    if not item["loc"]:  # settings that do not go together: the validator says it all
+        return str(item["msg"]).removeprefix("Value error, ")
+    name = str(item["loc"][0])
     wanted = next((f.description for f in kind.model_fields.values() if f.alias == name), None)
     what = "is not set" if item["type"] == "missing" else f"is wrong ({item['msg']})"
     return f"{name} {what}: wanted {wanted or 'a valid value'}; set {name} or {name}_FILE"
@@ -107,7 +111,7 @@ StreamChannel = Literal["trades", "quotes", "bars", "updated_bars", "statuses", 
 Names = Annotated[tuple[str, ...], NoDecode]
 
 
-class KafkaSettings(_Settings):
+class KafkaSettings(Settings):
     """How to reach Kafka."""
 
     bootstrap_servers: str = Field(alias="KAFKA_BOOTSTRAP_SERVERS", description="host:port[,host:port]", min_length=1)
@@ -155,14 +159,14 @@ class KafkaSettings(_Settings):
         return common
 
 
-class AlpacaKeys(_Settings):
+class AlpacaKeys(Settings):
     """The key pair. Loaded anew for every login, so that a rotation is found."""
 
     key_id: SecretStr = Field(alias="ALPACA_KEY_ID", description="the Alpaca key id", min_length=1)
     secret_key: SecretStr = Field(alias="ALPACA_SECRET_KEY", description="the Alpaca secret key", min_length=1)
 
 
-class AlpacaSettings(_Settings):
+class AlpacaSettings(Settings):
     """Which feed, where, and of what."""
 
     feed: Feed = Field("iex", alias="ALPACA_FEED", description="sip, iex, delayed_sip, test or crypto")
@@ -188,7 +192,7 @@ class AlpacaSettings(_Settings):
     _split_channels = field_validator("channels", mode="before")(_split)
 
 
-class Symbols(_Settings):
+class Symbols(Settings):
     """What to subscribe to. Loaded anew on SIGHUP."""
 
     symbols: Annotated[Names, AfterValidator(_known_symbols)] = Field(

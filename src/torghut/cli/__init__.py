@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from torghut.cli import audit, output, sim, stack
+from torghut.cli import audit, forwarder, output, sim, stack, tail
 
 app = typer.Typer(
     name="torghut",
@@ -19,6 +19,8 @@ app = typer.Typer(
 app.add_typer(sim.app, name="sim")
 stack.register(app)
 audit.register(app)
+tail.register(app)
+app.command()(forwarder.forwarder)
 
 
 def main() -> None:

@@ -30,9 +30,13 @@ class Overlap:
         """A live event arrived and waits for `release`."""
         self._buffered[key] += 1
 
-    def missing(self, key: Hashable) -> bool:
-        """Whether this event of history has to be published now, because nobody else has it."""
-        self._covered.add(key)
+    def missing(self, key: Hashable, *, recent: bool = True) -> bool:
+        """Whether this event of history has to be published now, because nobody else has it.
+
+        `recent`: it may still be delivered live. Others need not be remembered.
+        """
+        if recent:
+            self._covered.add(key)
         if _take(self._published, key):
             return False
         if _take(self._buffered, key):

@@ -19,9 +19,15 @@ class Sequencer:
         self.session = f"{instance}-{self.first:x}"
         self._next: dict[tuple[Channel, str], int] = {}
 
-    def take(self, channel: Channel, symbol: str) -> int:
-        """The next number of that stream."""
-        key = (channel, symbol)
-        number = self._next.get(key, self.first)
-        self._next[key] = number + 1
-        return number
+    def next(self, channel: Channel, symbol: str) -> int:
+        """The number that the stream's next record gets."""
+        return self._next.get((channel, symbol), self.first)
+
+    def advance(self, channel: Channel, symbol: str) -> None:
+        """The number was used."""
+        self._next[channel, symbol] = self.next(channel, symbol) + 1
+
+    @property
+    def greatest(self) -> int:
+        """The greatest number used; 0 if none was."""
+        return max(self._next.values(), default=1) - 1

@@ -75,7 +75,7 @@ async def until(condition: Callable[[], bool], deadline_s: float | None = None, 
     while not condition():
         if deadline.expired:
             return False
-        await asyncio.sleep(interval_s)  # noqa: ASYNC110 - conditions of several owners; an event for each is more
+        await asyncio.sleep(interval_s)
     return True
 
 

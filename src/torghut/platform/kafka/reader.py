@@ -155,6 +155,8 @@ class TopicReader:
                     cause = self._last_error or KafkaError(KafkaError._TIMED_OUT)  # noqa: SLF001 - librdkafka's local code
                     raise self._failed(f"nothing to read for {stall_s:.0f} s", cause)
                 for message in batch:
+                    if message.topic() is None:  # librdkafka looks for a coordinator, though we never join a group
+                        continue
                     partition, reached = self._reached(message)
                     if message.error() is None and reached <= end[partition]:
                         yield message

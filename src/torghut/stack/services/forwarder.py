@@ -55,6 +55,7 @@ def _source(context: Context) -> dict[str, str]:
             "ALPACA_SECRET_KEY_FILE": keys.secret_key_file,
             "ALPACA_STREAM_URL": source.stream_url,
             "ALPACA_DATA_URL": source.data_url,
+            "MARKET_CALENDAR": "always",
         }
     return {
         "ALPACA_KEY_ID_FILE": settings.key_id_file or "",

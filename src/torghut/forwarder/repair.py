@@ -1,0 +1,220 @@
+"""The repair of a gap: what history has and Kafka has not, before the live stream goes on.
+
+The interval runs from where each channel was last covered (less the delay with which prints may be reported) to a
+moment after the new connection's first event; the intake matches what all sides know of it. Trade changes in the gap
+are looked for afterwards, beside the live stream, in a longer stretch of history, because a change may concern a trade
+from before the gap. What cannot be repaired is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+import msgspec
+import structlog
+
+from torghut.config import KafkaSettings, load
+from torghut.feed.messages import Message
+from torghut.forwarder.changes import CORRECTED, derive
+from torghut.forwarder.delivery import Delivery
+from torghut.forwarder.history import History, HistoryError, Past
+from torghut.forwarder.intake import LATEST_NS, Intake
+from torghut.forwarder.metrics import Metrics
+from torghut.forwarder.readiness import Gate
+from torghut.forwarder.tail import Seen, Tail
+from torghut.platform.waiting import backoff, until
+from torghut.wire.status import Reason
+from torghut.wire.times import NS_PER_S
+from torghut.wire.topics import Channel
+
+FIRST_EVENT_S: Final = 2.0
+"""How long to wait for the connection's first event before the wall clock stands in for it."""
+
+SETTLE_S: Final = 1.0
+"""History of the last second may still grow: the interval's end lies this far back when it is fetched."""
+
+SKEW_NS: Final = 5 * NS_PER_S
+"""Channels and exchanges have clocks of their own: a trade from before the connection may be dated later than the
+first event on it. Reading too far is harmless where events have identities."""
+
+QUOTE_SKEW_NS: Final = NS_PER_S // 2
+"""The same for quotes, which have none: shorter than the time for which history is given to settle, so that two equal
+quotes are never on different sides of the moment at which history was read."""
+
+BAR_NS: Final = 180 * NS_PER_S
+"""A minute bar comes a minute after its time, its update half a minute later."""
+
+_log = structlog.get_logger()
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """What to repair: event times from `start` to `end`, bars from `bars_start`; records from `records_since` (ns).
+
+    `lost_since` is set when the gap is longer than may be repaired: what lies between it and `start` is reported.
+    """
+
+    start: int
+    end: int
+    bars_start: int
+    records_since: int
+    lost_since: int | None
+
+
+def gap(seen: dict[Channel, Seen], end: int, now: int, limit_ns: int) -> Gap | None:
+    """The gap behind a new connection. Pure.
+
+    Args:
+        seen: how far each channel is covered; an `ingest_ts` of 0 means that nobody knows.
+        end: event time up to which history is to be read, ns.
+        now: wall clock, ns.
+        limit_ns: how old a gap may be.
+
+    Returns:
+        None when nothing was covered before, so that nothing can be missing.
+    """
+    if not seen:
+        return None
+    flowing = [mark for channel, mark in seen.items() if channel in {Channel.TRADES, Channel.QUOTES}] or [
+        *seen.values()
+    ]
+    known = [mark for mark in flowing if mark.ingest_ts]
+    received = min((mark.ingest_ts for mark in known), default=0)
+    if received < now - limit_ns:
+        start = end - limit_ns
+        lost_since = max((mark.event_ts for mark in flowing), default=0)
+        received = now - limit_ns
+    else:
+        start = min(min(mark.event_ts, mark.ingest_ts) for mark in known)
+        lost_since = None
+    bars = [mark.event_ts for channel, mark in seen.items() if channel is Channel.BARS and mark.event_ts]
+    return Gap(
+        start=start - LATEST_NS,
+        end=end,
+        bars_start=max(min([*bars, start]), start - limit_ns) - BAR_NS,
+        records_since=received - LATEST_NS,
+        lost_since=lost_since,
+    )
+
+
+class Repair:
+    """One repair, for the connection that was just subscribed. `report` gets the gate while it is under way."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        delivery: Delivery,
+        history: History,
+        metrics: Metrics,
+        *,
+        limit_s: float,
+        report: Callable[[Gate], None],
+    ) -> None:
+        self._intake = intake
+        self._delivery = delivery
+        self._history = history
+        self._metrics = metrics
+        self._limit_ns = int(limit_s * NS_PER_S)
+        self._report = report
+
+    async def run(self, channels: Sequence[Channel], symbols: Sequence[str]) -> Gap | None:
+        """Publish what is missing. Does not release the intake. Returns the gap; None when there was none."""
+        if not self._intake.seen:
+            return None
+        self._report(Gate(Reason.REPAIRING, "waiting for Kafka to acknowledge what was received"))
+        await self._delivered()
+        found = gap(self._intake.seen, await self._end(), time.time_ns(), self._limit_ns)
+        if found is None:
+            return None
+        self._intake.overlap(await asyncio.to_thread(self._published, found), found.end + SKEW_NS)
+        quotes_end, last = found.end + QUOTE_SKEW_NS, found.end + SKEW_NS
+        missing = 0
+        for kinds, start, end in (
+            ((Channel.TRADES, Channel.QUOTES), found.start, quotes_end),
+            ((Channel.TRADES,), quotes_end, last),
+            ((Channel.BARS,), found.bars_start, last),
+        ):
+            wanted = [kind for kind in kinds if kind in channels]
+            if wanted:
+                missing += await self._fetch(wanted, symbols, start, end)
+        self._tell(found, missing, channels)
+        return found
+
+    def advance(self, found: Gap | None) -> None:
+        """The repair was finished without going live: the next gap begins where this one ended."""
+        if found is not None:
+            self._intake.covered(found.end, time.time_ns())
+
+    async def changes(self, found: Gap, symbols: Sequence[str]) -> int:
+        """Publish corrections and cancels in reach of the gap that are not in Kafka. Returns how many."""
+        start = found.start - self._limit_ns
+        marked: list[Past] = []
+        async for _, events in self._slices([Channel.TRADES], symbols, start, found.end):
+            marked += [past for past in events if past.mark]
+        if not marked:
+            return 0
+        derived = derive(marked)
+        known = await asyncio.to_thread(self._changes_since, time.time_ns() - (found.end - start) - LATEST_NS)
+        for message in known:
+            self._intake.remember(message)
+        return self._intake.change([*derived.lone, *derived.messages], time.time_ns())
+
+    async def _delivered(self) -> None:
+        """Wait until all that was accepted is in Kafka, so that reading it back shows everything."""
+        await until(lambda: not len(self._delivery))
+
+    async def _end(self) -> int:
+        """Event time just after the connection's first events, when history has settled up to there."""
+        await until(lambda: self._intake.newest_held is not None, FIRST_EVENT_S)
+        covered = max(mark.event_ts for mark in self._intake.seen.values())
+        first = self._intake.newest_held
+        await asyncio.sleep(SETTLE_S)
+        return max(covered, time.time_ns() if first is None else first) + 1
+
+    async def _fetch(self, kinds: Sequence[Channel], symbols: Sequence[str], start: int, end: int) -> int:
+        missing = 0
+        async for reached, events in self._slices(kinds, symbols, start, end):
+            await until(lambda: not self._delivery.full)
+            missing += self._intake.repair([e.message for e in events if e.mark != CORRECTED], time.time_ns())
+            left_s = (end - reached) / NS_PER_S
+            self._report(Gate(Reason.REPAIRING, f"{missing} events repaired, {left_s:.0f} s of history to go"))
+        return missing
+
+    async def _slices(
+        self, kinds: Sequence[Channel], symbols: Sequence[str], start: int, end: int
+    ) -> AsyncIterator[tuple[int, list[Past]]]:
+        """Slices of history as (end, events); a failing history is asked again until it answers."""
+        delays = enumerate(backoff(0.5, 15.0), start=1)
+        while start < end:
+            try:
+                async for piece in self._history.slices(kinds, symbols, start, end):
+                    yield piece.end, piece.events
+                    start = piece.end
+                    delays = enumerate(backoff(0.5, 15.0), start=1)
+            except HistoryError as error:
+                attempt, delay = next(delays)
+                self._report(Gate(Reason.ALPACA_HISTORY, str(error), "error", attempt))
+                _log.warning("history failed", detail=str(error), status=error.status, attempt=attempt)
+                await asyncio.sleep(max(delay, error.retry_after_s or 0.2))
+
+    def _published(self, found: Gap) -> list[Message]:
+        settings = load(KafkaSettings)
+        with Tail(settings.client(), settings.topic_prefix) as tail:
+            return list(tail.published(found.records_since, min(found.start, found.bars_start)))
+
+    def _changes_since(self, since: int) -> list[Message]:
+        settings = load(KafkaSettings)
+        with Tail(settings.client(), settings.topic_prefix) as tail:
+            return list(tail.changes(since))
+
+    def _tell(self, found: Gap, missing: int, channels: Sequence[Channel]) -> None:
+        for channel in (Channel.STATUSES, Channel.LULDS):
+            if channel in channels:
+                self._metrics.gap_seconds[channel] += (found.end - found.start - LATEST_NS) // NS_PER_S
+        if found.lost_since is not None:
+            seconds = (found.start - found.lost_since) // NS_PER_S
+            self._metrics.gap_seconds["trades"] += seconds
+            _log.error("gap is too old to repair", lost_from=found.lost_since, lost_to=found.start, seconds=seconds)
+        _log.info("repaired", events=missing, start=found.start, end=found.end)

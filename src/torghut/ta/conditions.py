@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from torghut.ta.errors import UnknownFeedError
-from torghut.ta.sessions import NS, SessionPlan, regular_session_sql, session_at
+from torghut.ta.sessions import NS, SessionPlan, in_regular_session, regular_session_sql
 
 
 class Moves(IntEnum):
@@ -102,7 +102,7 @@ class ConditionTable:
     def _applies(self, rule: Rule, tape: str | None, event_ts: int) -> bool:
         if rule.tapes and tape not in rule.tapes:
             return False
-        return not rule.in_regular_session or session_at(self.plan, event_ts // NS).regular
+        return not rule.in_regular_session or in_regular_session(self.plan, event_ts // NS)
 
     def moves_sql(self, has: Callable[[str], str], tape: str = "z", event_ts: str = "event_ts") -> str:
         """The same decision as a SQL expression of type INT: `Moves` as its number.

@@ -45,6 +45,8 @@ E, R, V, N = Moves.EVERYTHING, Moves.RANGE, Moves.VOLUME, Moves.NOTHING
         (["T"], "A", at("2024-08-08T09:29:59"), E),
         (["T"], "A", at("2024-08-08T09:30"), V),
         (["T"], "A", at("2024-08-08T16:00"), E),
+        (["T"], "A", at("2024-11-29T12:59:59"), V),
+        (["T"], "A", at("2024-11-29T13:00"), E),
         (["@", "T", "I"], "C", EVENING, V),
         (["P", "I"], "A", NOON, V),
         (["I", "P"], "A", NOON, V),
@@ -93,6 +95,12 @@ def in_sql() -> Decide:
         return int(base.execute(query, (text, tape, when)).fetchone()[0])
 
     return decide
+
+
+def test_sql_knows_the_half_days(in_sql: Decide) -> None:
+    half_past_one = at("2024-11-29T13:30")
+    assert in_sql(["T"], "A", half_past_one) == E
+    assert in_sql(["T"], "A", half_past_one - 3_600 * 10**9) == V
 
 
 codes = st.sampled_from([rule.code for rule in US_EQUITIES] + ["@", "F", "i", " ", "", '"', "II", '"I"'])

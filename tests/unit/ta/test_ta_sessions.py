@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torghut.ta.sessions import SessionPlan, session_at
+from torghut.ta.sessions import SessionPlan, in_regular_session, session_at
 
 
 def new_york(text: str) -> int:
@@ -30,13 +30,24 @@ def new_york(text: str) -> int:
 def test_equity_sessions_begin_at_4_at_half_past_9_and_at_16_in_new_york(moment: str, start: str, end: str) -> None:
     session = session_at("us_equities", new_york(moment))
     assert (session.start, session.end) == (new_york(start), new_york(end))
-    assert session.regular == start.endswith("09:30")
+    assert (session.regular_end > session.start) == start.endswith("09:30")
 
 
 def test_crypto_sessions_are_utc_days() -> None:
     noon = int(datetime(2024, 8, 8, 12, tzinfo=UTC).timestamp())
     session = session_at("crypto", noon)
-    assert (session.start, session.end, session.regular) == (noon - 43_200, noon + 43_200, False)
+    assert (session.start, session.end) == (noon - 43_200, noon + 43_200)
+
+
+def test_regular_trading_ends_early_on_a_half_day_but_its_session_does_not() -> None:
+    one, four = new_york("2024-11-29T13:00"), new_york("2024-11-29T16:00")
+    assert in_regular_session("us_equities", one - 1)
+    assert not in_regular_session("us_equities", one)
+    assert session_at("us_equities", one).end == four
+
+
+def test_crypto_has_no_regular_session() -> None:
+    assert not in_regular_session("crypto", new_york("2024-08-08T12:00"))
 
 
 @given(st.sampled_from(["us_equities", "crypto"]), st.integers(0, 4_000_000_000))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from torghut.audit import Report
     from torghut.audit.model import Truth
     from torghut.audit.report import ChannelCounts
-    from torghut.config import KafkaSettings
 
 
 def audit(
@@ -51,10 +49,11 @@ def audit(
     The Kafka of the running stack is read as its user `audit`, another one by the KAFKA_ variables.
     """
     from torghut.audit import AuditRequest, run  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.cli.connection import kafka_settings  # noqa: PLC0415
 
     start_ns, end_ns = parse_when(since), parse_when(until)
     request = AuditRequest(
-        kafka=_kafka(topic_prefix),
+        kafka=kafka_settings(topic_prefix),
         ledger=None if history else ledger or _ledger(),
         truth=_history(start_ns, end_ns, settle_s) if history else None,
         since_ns=start_ns,
@@ -70,16 +69,6 @@ def audit(
         _print(report)
     if report.verdict != "ok":
         raise typer.Exit(Exit.BAD)
-
-
-def _kafka(topic_prefix: str | None) -> KafkaSettings:
-    from torghut.config import KafkaSettings, load  # noqa: PLC0415
-    from torghut.stack.home import Home  # noqa: PLC0415
-    from torghut.stack.running import RunningStack  # noqa: PLC0415
-
-    if "KAFKA_BOOTSTRAP_SERVERS" in os.environ:
-        return load(KafkaSettings, {**os.environ, **({} if topic_prefix is None else {"TOPIC_PREFIX": topic_prefix})})
-    return RunningStack(Home.from_environment()).kafka("audit", topic_prefix)
 
 
 def _ledger() -> Path:

@@ -29,6 +29,7 @@ def print_json(document: Any) -> None:  # noqa: ANN401 - anything msgspec can en
 def errors_as_sentences() -> Iterator[None]:
     """A known error ends the program with its sentence and code 2; an unknown one keeps its traceback."""
     from torghut.audit.errors import AuditError  # noqa: PLC0415
+    from torghut.client.errors import ClientError  # noqa: PLC0415
     from torghut.config import ConfigError  # noqa: PLC0415 - keeps `--help` instant
     from torghut.platform.errors import PlatformError  # noqa: PLC0415
     from torghut.stack.errors import StackError, StartError  # noqa: PLC0415
@@ -38,7 +39,7 @@ def errors_as_sentences() -> Iterator[None]:
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(Exit.BAD)
-    except (AuditError, ConfigError, PlatformError, StackError) as error:
+    except (AuditError, ClientError, ConfigError, PlatformError, StackError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(Exit.WRONG_USE)
     except KeyboardInterrupt:

@@ -118,8 +118,8 @@ class Records:
     def _wanted(self, messages: Iterator[Message] | list[Message]) -> Iterator[Envelope]:
         for message in messages:
             if (error := message.error()) is not None:
-                if error.retriable():
-                    continue
+                if error.retriable() or message.topic() is None:
+                    continue  # without a topic: librdkafka looks for a coordinator, though no group is joined
                 raise self._failed(error.str())
             if self._keys is not None and message.key() not in self._keys:
                 continue

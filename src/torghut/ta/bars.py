@@ -144,6 +144,13 @@ class Partial(msgspec.Struct, frozen=True, gc=False):
             return counted
         return msgspec.structs.replace(counted, ingest_ts=rest.ingest_ts)
 
+    def limited(self, moves: Moves) -> Partial:
+        """The same prints, moving no more than this (and being counted)."""
+        if moves is Moves.EVERYTHING:
+            return self
+        extremes = self.range if moves is Moves.RANGE else None
+        return msgspec.structs.replace(self, ends=None, range=extremes)
+
     def finish(self) -> SecondBar:
         """The bar. Without a print that sets open and close all four prices are null; with `n` = 0 vwap too."""
         ends, extremes = self.ends, self.range

@@ -104,29 +104,44 @@ class ConditionTable:
             return False
         return not rule.in_regular_session or in_regular_session(self.plan, event_ts // NS)
 
-    def moves_sql(self, has: Callable[[str], str], tape: str = "z", event_ts: str = "event_ts") -> str:
+    def extended_hours_moves(self, second: int) -> Moves:
+        """What a print with an extended-hours condition (form T) and no other moves in that second."""
+        restricts = any(rule.in_regular_session for rule in self.rules) and in_regular_session(self.plan, second)
+        return Moves.VOLUME if restricts else Moves.EVERYTHING
+
+    def moves_sql(self, has: Callable[[str], str], tape: str = "z", event_ts: str | None = "event_ts") -> str:
         """The same decision as a SQL expression of type INT: `Moves` as its number.
 
         `has` renders the test for one code (`in_json_text`, `in_array`); `tape` and `event_ts` (BIGINT ns) are
         columns. The column behind `has` may be NULL. Standard SQL with `CASE`, `LIKE` and `MOD`.
+
+        The times of regular trading make it a long text. Without `event_ts` it is short, and leaves out the rules of
+        the regular session: then group prints also by `extended_hours_sql`, and cut down the group where that is
+        true with `Partial.limited(extended_hours_moves(second))`.
         """
-        if not self.rules:
+        rules = [rule for rule in self.rules if event_ts is not None or not rule.in_regular_session]
+        if not rules:
             return str(int(Moves.EVERYTHING))
         branches = [
-            f"WHEN {' OR '.join(self._test_sql(rule, has, tape, event_ts) for rule in rules)} THEN {int(moves)}"
+            f"WHEN {' OR '.join(_test_sql(rule, has, tape, event_ts) for rule in same)} THEN {int(moves)}"
             for moves in Moves
-            if (rules := [rule for rule in self.rules if rule.moves is moves])
+            if (same := [rule for rule in rules if rule.moves is moves])
         ]
         return f"CASE {' '.join(branches)} ELSE {int(Moves.EVERYTHING)} END"
 
-    @staticmethod
-    def _test_sql(rule: Rule, has: Callable[[str], str], tape: str, event_ts: str) -> str:
-        tests = [has(rule.code)]
-        if rule.tapes:
-            tests.append(f"{tape} IN ({', '.join(repr(t) for t in rule.tapes)})")
-        if rule.in_regular_session:
-            tests.append(regular_session_sql(event_ts))
-        return tests[0] if len(tests) == 1 else f"({' AND '.join(tests)})"
+    def extended_hours_sql(self, has: Callable[[str], str]) -> str:
+        """A SQL expression of type BOOLEAN, never NULL: the print carries an extended-hours condition."""
+        tests = [has(rule.code) for rule in self.rules if rule.in_regular_session]
+        return f"COALESCE({' OR '.join(tests)}, FALSE)" if tests else "FALSE"
+
+
+def _test_sql(rule: Rule, has: Callable[[str], str], tape: str, event_ts: str | None) -> str:
+    tests = [has(rule.code)]
+    if rule.tapes:
+        tests.append(f"{tape} IN ({', '.join(repr(t) for t in rule.tapes)})")
+    if rule.in_regular_session and event_ts is not None:
+        tests.append(regular_session_sql(event_ts))
+    return tests[0] if len(tests) == 1 else f"({' AND '.join(tests)})"
 
 
 _EQUITY_FEEDS: Final = frozenset({"sip", "iex", "delayed_sip", "test"})

@@ -10,6 +10,7 @@ a half day ends regular trading, which matters to form-T prints, but is no sessi
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -79,35 +80,39 @@ def _new_york(day: date, at: time) -> int:
 def regular_session_sql(event_ts: str) -> str:
     """A SQL condition: regular trading goes on at the time in column `event_ts` (BIGINT ns).
 
-    Uses integer arithmetic and `MOD` only. New York's offsets of 2000 to 2040 and the known half days are written out.
+    Uses integer arithmetic and `MOD` only. New York's summers of 2000 to 2040 and the known half days are written out.
+    From 14:30 to 20:00 UTC trading is regular all year; an hour before in summer, an hour after in winter.
     """
-    cases = " ".join(f"WHEN {event_ts} < {at * NS} THEN {before * NS}" for at, before, _ in _offset_changes())
-    after = _offset_changes()[-1][2]
-    local = f"MOD({event_ts} + CASE {cases} ELSE {after * NS} END, {_DAY_S * NS})"
-    afternoons = " OR ".join(
-        f"{event_ts} >= {_new_york(day, _EARLY_CLOSE) * NS} AND {event_ts} < {_new_york(day, REGULAR_CLOSE) * NS}"
-        for day in sorted(EARLY_CLOSES)
+    summer = _any_span(event_ts, _summers())
+    afternoon = _any_span(
+        event_ts, [(_new_york(day, _EARLY_CLOSE), _new_york(day, REGULAR_CLOSE)) for day in sorted(EARLY_CLOSES)]
     )
-    hours = f"{local} >= {_ns_of_day(REGULAR_OPEN)} AND {local} < {_ns_of_day(REGULAR_CLOSE)}"
-    return f"({hours} AND NOT ({afternoons}))"
+    of_day = f"MOD({event_ts}, {_DAY_S * NS})"
+    return (
+        f"(CASE WHEN {of_day} < {_of_day(13, 30)} OR {of_day} >= {_of_day(21, 0)} THEN FALSE "
+        f"WHEN {of_day} < {_of_day(14, 30)} THEN {summer} WHEN {of_day} >= {_of_day(20, 0)} THEN NOT {summer} "
+        f"ELSE TRUE END AND NOT {afternoon})"
+    )
 
 
-def _ns_of_day(at: time) -> int:
-    return (at.hour * 3600 + at.minute * 60) * NS
+def _any_span(event_ts: str, spans: Iterable[tuple[int, int]]) -> str:
+    tests = (f"{event_ts} >= {start * NS} AND {event_ts} < {end * NS}" for start, end in spans)
+    return f"({' OR '.join(tests)})"
+
+
+def _of_day(hour: int, minute: int) -> int:
+    return (hour * 3600 + minute * 60) * NS
 
 
 @lru_cache(maxsize=1)
-def _offset_changes() -> tuple[tuple[int, int, int], ...]:
-    """(second since the epoch, offset before, offset from then on) of New York, offsets in seconds."""
-    first = int(datetime(_SQL_YEARS.start, 1, 1, tzinfo=UTC).timestamp())
-    last = int(datetime(_SQL_YEARS.stop, 1, 1, tzinfo=UTC).timestamp())
-    changes = []
-    for midnight in range(first, last, _DAY_S):
-        before, after = _offset(midnight), _offset(midnight + _DAY_S)
-        if before != after:
-            hours = range(midnight, midnight + _DAY_S + 1, 3600)
-            changes.append((next(hour for hour in hours if _offset(hour) == after), before, after))
-    return tuple(changes)
+def _summers() -> tuple[tuple[int, int], ...]:
+    """When daylight saving begins and ends in New York, year by year, in seconds since the epoch."""
+    found = []
+    for year in _SQL_YEARS:
+        january, december = (int(datetime(year, month, 1, tzinfo=UTC).timestamp()) for month in (1, 12))
+        summer = [hour for hour in range(january, december, 3600) if _offset(hour) != _offset(january)]
+        found.append((summer[0], summer[-1] + 3600))
+    return tuple(found)
 
 
 def _offset(second: int) -> int:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from torghut.ta.bars import Partial, Print
 from torghut.ta.conditions import US_EQUITIES, Moves, conditions_of, in_array, in_json_text
 from torghut.ta.errors import UnknownFeedError
 
@@ -80,19 +81,39 @@ def test_the_array_form_of_the_sql_asks_for_each_code_once() -> None:
 
 
 Decide = Callable[[list[str] | None, str | None, int], int]
+TABLE = conditions_of("sip")
 
 
-@pytest.fixture(scope="module")
-def in_sql() -> Decide:
+def sql(expression: str) -> Decide:
     base = sqlite3.connect(":memory:")
     base.execute("PRAGMA case_sensitive_like = ON")
     base.create_function("MOD", 2, lambda a, b: a % b, deterministic=True)
-    moves = conditions_of("sip").moves_sql(in_json_text("c"))
-    query = f"SELECT {moves} FROM (SELECT ? AS c, ? AS z, ? AS event_ts)"  # noqa: S608 - the text under test
+    query = f"SELECT {expression} FROM (SELECT ? AS c, ? AS z, ? AS event_ts)"  # noqa: S608 - the text under test
 
     def decide(conditions: list[str] | None, tape: str | None, when: int) -> int:
         text = None if conditions is None else json.dumps(conditions, separators=(",", ":"))
         return int(base.execute(query, (text, tape, when)).fetchone()[0])
+
+    return decide
+
+
+@pytest.fixture(scope="module")
+def in_sql() -> Decide:
+    return sql(TABLE.moves_sql(in_json_text("c")))
+
+
+@pytest.fixture(scope="module")
+def in_two_steps() -> Decide:
+    """The short SQL, and the rest in Python on the groups."""
+    short = sql(TABLE.moves_sql(in_json_text("c"), event_ts=None))
+    extended = sql(TABLE.extended_hours_sql(in_json_text("c")))
+
+    def decide(conditions: list[str] | None, tape: str | None, when: int) -> int:
+        moves = Moves(short(conditions, tape, when))
+        part = Partial.from_print(Print(when, 1, 5, 5, when), moves)
+        if extended(conditions, tape, when):
+            part = part.limited(TABLE.extended_hours_moves(when // 10**9))
+        return 3 if part.ends else 2 if part.range else part.n
 
     return decide
 
@@ -114,6 +135,22 @@ codes = st.sampled_from([rule.code for rule in US_EQUITIES] + ["@", "F", "i", " 
 )
 def test_sql_and_python_decide_alike(in_sql: Decide, conditions: list[str] | None, tape: str | None, when: int) -> None:
     assert in_sql(conditions, tape, when) == conditions_of("sip").moves(conditions, tape, when)
+
+
+@settings(max_examples=500)
+@given(
+    conditions=st.none() | st.lists(codes, max_size=4),
+    tape=st.sampled_from(["A", "B", "C", None]),
+    when=st.integers(at("2000-01-02T00:00"), at("2040-12-30T00:00")),
+)
+def test_short_sql_with_its_second_step_decides_alike(
+    in_two_steps: Decide, conditions: list[str] | None, tape: str | None, when: int
+) -> None:
+    assert in_two_steps(conditions, tape, when) == TABLE.moves(conditions, tape, when)
+
+
+def test_short_sql_stays_short() -> None:
+    assert len(TABLE.moves_sql(in_json_text("c"), event_ts=None)) < 1000
 
 
 @pytest.mark.parametrize("day", ["2024-03-08", "2024-03-11", "2024-11-01", "2024-11-04", "2031-03-10"])

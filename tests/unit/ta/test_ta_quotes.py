@@ -37,6 +37,15 @@ def test_trimming_forgets_nothing_that_a_later_window_needs(arrived: list[Quote]
     assert trimmed.as_of(now + later) == book.as_of(now + later)
 
 
+def test_trimming_keeps_one_quote_before_the_horizon() -> None:
+    book = QuoteBook()
+    for second in range(100):
+        book.apply(quote_of(T0 + second))
+    book.trim(T0 + 40)
+    assert len(book) == 61
+    assert (book.as_of(T0 + 40), book.as_of(T0 + 39)) == (quote_of(T0 + 39), None)
+
+
 @given(st.lists(quotes, max_size=30), st.integers(T0, T0 + 21))
 def test_a_restored_book_gives_the_same_quotes(arrived: list[Quote], end: int) -> None:
     book = QuoteBook()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import math
+import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -110,6 +113,25 @@ def test_an_installed_indicator_appears_under_custom(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(suite_module, "entry_points", lambda group: [entry] if group == entry.group else [])
     found = signals(Suite("us_equities", installed_indicators()), bars(4))
     assert [signal.custom for signal in found] == [{"range3": None}, {"range3": None}, {"range3": 2.0}, {"range3": 2.0}]
+
+
+def test_the_example_of_the_documentation_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "indicators.md").read_text()
+    module = ModuleType("my_signals.momentum")
+    exec(text.split("```python\n")[1].split("```")[0], module.__dict__)  # noqa: S102 - our own text
+    monkeypatch.setitem(sys.modules, "my_signals", ModuleType("my_signals"))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    _, name, value = text.split("```toml\n")[1].split("```")[0].strip().split("\n")[-1].partition("momentum10")
+    entry = EntryPoint(name, value.split('"')[1], suite_module.GROUP)
+    monkeypatch.setattr(suite_module, "entry_points", lambda **_: [entry])
+    suite = Suite("crypto", installed_indicators())
+    run = [bar_of(T0 + i, 100.0 + i) for i in range(12)]
+    assert [signal.custom for signal in signals(suite, run)][9:] == [
+        {"momentum10": None},
+        {"momentum10": pytest.approx(10.0)},
+        {"momentum10": pytest.approx(100 * (111 / 101 - 1))},
+    ]
+    assert suite.load(suite.dump(suite.start())) == suite.start()
 
 
 def test_an_entry_point_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -85,14 +86,28 @@ class SignalState:
         """The newest second with a bar; -1 before the first."""
         return self._last
 
-    def preview(self, partial: Partial, quote: Quote | None) -> tuple[MicroBar, Signal]:
+    def preview(self, partial: Partial, quote: Quote | None, before: Iterable[Partial] = ()) -> tuple[MicroBar, Signal]:
         """Bar and signal of a second in progress, should it end like this. Changes nothing.
 
+        `before`: earlier seconds that have prints but are not closed yet, ascending. Each costs a step.
+
         Raises:
+            OutOfOrderError: this or a later second was closed already.
             IndicatorError: an indicator failed.
         """
+        states, last = self._now, self._last
+        for earlier in before:
+            self._expect_after(last, earlier.second)
+            states, _ = self._suite.step(states, earlier.finish(), None)
+            last = earlier.second
+        self._expect_after(last, partial.second)
         bar = partial.finish()
-        return bar.values, self._suite.step(self._now, bar, quote)[1]
+        return bar.values, self._suite.step(states, bar, quote)[1]
+
+    @staticmethod
+    def _expect_after(last: int, second: int) -> None:
+        if second <= last:
+            raise OutOfOrderError(f"wanted a second after {last}, got {second}")
 
     def apply(self, partial: Partial, quote: Quote | None) -> Result | None:
         """Close a second, with the quote that stands at its end. Seconds are closed in ascending order.
@@ -104,8 +119,7 @@ class SignalState:
             OutOfOrderError: this or a later second was closed before; `late` is for that.
             IndicatorError: an indicator failed. The state is as before.
         """
-        if partial.second <= self._last:
-            raise OutOfOrderError(f"wanted a second after {self._last}, got {partial.second}")
+        self._expect_after(self._last, partial.second)
         if not partial.n:
             return None
         bar = partial.finish()
@@ -150,7 +164,8 @@ class SignalState:
     def revise(self, partial: Partial, quote: Quote | None) -> tuple[Result, ...]:
         """Like `late`, but `partial` replaces what the second held: for a cancel, after which all is added up anew.
 
-        An empty `partial` gives the revision with `n` = 0 of a bar that was, and nothing where no bar was.
+        An empty `partial` gives the revision with `n` = 0 of a bar that was, and nothing where no bar was. A cancel
+        dates the revision when `Partial.empty(second, ingest_ts)` with its own time is merged in.
         """
         second = partial.second
         if second <= self._base_second:

@@ -67,6 +67,23 @@ def test_a_preview_is_what_closing_would_give_and_changes_nothing() -> None:
     assert preview == (result.bar, result.signal)
 
 
+def test_a_preview_goes_through_the_seconds_that_are_not_closed_yet() -> None:
+    state = fresh()
+    walk = steady(53)
+    closed(state, walk[:50])
+    preview = state.preview(walk[52], None, before=walk[50:52])
+    assert preview == [(r.bar, r.signal) for r in closed(state, walk[50:])][-1]
+
+
+def test_a_second_that_was_closed_has_no_preview() -> None:
+    state = fresh()
+    closed(state, steady(5))
+    with pytest.raises(OutOfOrderError):
+        state.preview(second_of(T0 + 4, 1.0), None)
+    with pytest.raises(OutOfOrderError):
+        state.preview(second_of(T0 + 9, 1.0), None, before=[second_of(T0 + 4, 1.0)])
+
+
 def test_a_late_print_revises_its_bar_and_the_signals_after_it() -> None:
     state = fresh()
     closed(state, steady(50))

@@ -28,7 +28,7 @@ def services(context: Context) -> tuple[Service, ...]:
         "--accounts-dir": str(_accounts(context.home)),
         "--accounts": str(ACCOUNTS),
         "--feed": settings.feed,
-        "--symbols": ",".join(settings.symbols),
+        "--symbols": "" if "*" in settings.symbols else ",".join(settings.symbols),
         "--seed": "" if settings.seed is None else str(settings.seed),
         "--rate": "" if settings.rate is None else f"{settings.rate:g}",
         "--speed": settings.speed if settings.replay_file else "",

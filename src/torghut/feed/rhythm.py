@@ -33,6 +33,8 @@ class Rhythm:
         self._before = _Period(now)
         self._patience = 1.0
         self._patience_since = now
+        self._fruitless = 1.0
+        self._seen_since_start = False
 
     def start(self, now: float) -> None:
         """Count silence from `now` on; what was learned stays, and the pause before does not count."""
@@ -41,6 +43,7 @@ class Rhythm:
         else:
             self._before, self._current = _Period(now), _Period(now)
         self.last = now
+        self._seen_since_start = False
 
     def seen(self, now: float) -> None:
         """It came."""
@@ -48,7 +51,8 @@ class Rhythm:
         period.gap = max(period.gap, now - self.last)
         period.active += int(now) != int(self.last)
         self.last = now
-        self.known = True
+        self.known = self._seen_since_start = True
+        self._fruitless = 1.0
 
     def age(self, now: float) -> None:
         """Let go of what is old; to be called now and then."""
@@ -66,13 +70,16 @@ class Rhythm:
 
     def limit(self, base_s: float) -> float:
         """The longest normal silence, at least `base_s`."""
-        return max(base_s * self._patience, _GAPS * max(self._before.gap, self._current.gap))
+        patience = min(self._patience * self._fruitless, MOST_PATIENCE)
+        return max(base_s * patience, _GAPS * max(self._before.gap, self._current.gap))
 
     def overdue(self, now: float, base_s: float) -> bool:
         """Whether the silence is longer than that."""
         return now - self.last > self.limit(base_s)
 
     def excuse(self, now: float) -> None:
-        """The silence had consequences. Unless it was strange, they shall come later the next time."""
-        if not self.dense:
+        """The silence had consequences. Unless it was strange and they helped, they shall come later the next time."""
+        if not self._seen_since_start:
+            self._fruitless *= 2
+        elif not self.dense:
             self._patience, self._patience_since = min(self._patience * 2, MOST_PATIENCE), now

@@ -66,12 +66,10 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 
 class State(Enum):
-    """Where a connection is in its life."""
+    """Where a connection is in its life: what it waits for, or that it streams."""
 
     CONNECTING = "connecting"
-    WELCOMED = "welcomed"
     AUTHENTICATING = "authenticating"
-    AUTHENTICATED = "authenticated"
     SUBSCRIBING = "subscribing"
     STREAMING = "streaming"
     CLOSED = "closed"
@@ -100,6 +98,7 @@ class Session:
         self._timeouts = timeouts or Timeouts()
         self._deadline: float | None = None
         self._logins = 0
+        self._changed = False
         self._queue: deque[_Request] = deque()
         self._pending: _Request | None = None
 
@@ -138,7 +137,7 @@ class Session:
         self._wanted = subscription
         if self.state not in (State.SUBSCRIBING, State.STREAMING):
             return []
-        self._plan()
+        self._changed = True
         return self._ask(now) if self._pending is None else []
 
     def closed(self, now: float, code: int | None = None) -> list[Output]:  # noqa: ARG002 - as the other methods
@@ -165,7 +164,6 @@ class Session:
         if self.state is State.CONNECTING:
             if success.msg != "connected":
                 return self._end(Reason.ALPACA_UNREACHABLE, "the first frame was no welcome", _PROTOCOL_ERROR)
-            self.state = State.WELCOMED
             return self._log_in(now)
         if self.state is State.AUTHENTICATING and success.msg == "authenticated":
             return self._logged_in(now)
@@ -180,21 +178,22 @@ class Session:
         return [Send(msgspec.json.encode(login))]
 
     def _logged_in(self, now: float) -> list[Output]:
-        self.state = State.AUTHENTICATED
-        self._deadline = None
-        self._plan()
+        self._changed = True
         self.state = State.SUBSCRIBING
         return [Authenticated(), *self._ask(now)]
 
     def _plan(self) -> None:
         """Queue what leads from the acknowledged state to the wanted one: additions first, so that nothing gaps."""
         wanted, state = self._wanted, self.subscription
+        self._changed = False
         self._queue.clear()
         self._queue.extend(_Request("subscribe", part) for part in wanted.less(state).parts(SYMBOLS_AT_ONCE))
         self._queue.extend(_Request("unsubscribe", part) for part in state.less(wanted).parts(SYMBOLS_AT_ONCE))
 
     def _ask(self, now: float) -> list[Output]:
         """Send the next request; without one, all is settled."""
+        if self._changed:
+            self._plan()
         if self._queue:
             self._pending = self._queue.popleft()
             self._deadline = now + self._timeouts.request_s

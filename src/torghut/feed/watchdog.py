@@ -12,7 +12,8 @@ Silence means something only where data is expected:
 - How often is learned: the limit is `stale_after_s` or three times the longest recent gap, whichever is longer. In
   extended hours, when little is traded, `stale_after_s` counts eight times.
 - Silence of something that was not seen to be dense may be just quiet: each reconnect that was due to it doubles the
-  limit for an hour, so that a few quiet symbols cost a few reconnects and not one every few seconds.
+  limit for an hour, so that a few quiet symbols cost a few reconnects and not one every few seconds. A reconnect that
+  brings nothing doubles it until something comes: then it is the market that is silent.
 - One channel that falls silent while others flow gets three times the limit, and sixteen times that unless it was
   dense: a channel may be quiet by itself.
 """
@@ -117,7 +118,8 @@ class Watchdog:
     def _stale(self, now: float, base_s: float) -> Stale | None:
         if self._all.overdue(now, base_s):
             return self._report(self._all, None, now, base_s)
-        for channel in self._watched:
+        others_flow = now - self._all.last <= self._stale_after_s
+        for channel in self._watched if others_flow else ():
             rhythm = self._channels[channel]
             if channel is Channel.BARS:
                 alone_s = max(_BARS_S, base_s)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
 NS_PER_S: Final = 1_000_000_000
 NS_PER_MS: Final = 1_000_000
 
-_SHAPE: Final = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_SECOND: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
+_SHAPE: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ONE_SECOND: Final = timedelta(seconds=1)
 
 
 @lru_cache(maxsize=4096)
 def _second_ns(text: str) -> int:
     """Nanoseconds of `YYYY-MM-DDTHH:MM:SS` in UTC. A feed repeats the same second thousands of times."""
+    if _SECOND.fullmatch(text) is None:  # fromisoformat takes more than this: weeks, commas, offsets
+        raise ValueError(f"not an RFC 3339 time: {text!r}")
     try:
-        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * NS_PER_S
+        return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _EPOCH) // _ONE_SECOND * NS_PER_S
     except ValueError as error:
         raise ValueError(f"not a point in time: {text!r} ({error})") from error
 
@@ -32,7 +39,7 @@ def parse_rfc3339(text: str) -> int:
     # keep out what int() would take beyond them (spaces, signs, underscores).
     if len(text) >= 20 and text[-1] == "Z" and text[10] == "T":
         fraction = text[20:-1]
-        if text[19] == "Z":
+        if len(text) == 20:
             return _second_ns(text[:19])
         if text[19] == "." and len(fraction) <= 9 and fraction.isascii() and fraction.isdigit():
             return _second_ns(text[:19]) + int(fraction.ljust(9, "0"))
@@ -54,6 +61,6 @@ def _parse_any_offset(text: str) -> int:
 def format_rfc3339(ns: int) -> str:
     """UTC with as many fractional digits as needed (at most nine), as Alpaca prints times."""
     second, fraction = divmod(ns, NS_PER_S)
-    text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    text = (_EPOCH + second * _ONE_SECOND).isoformat()[:19]
     digits = f"{fraction:09d}".rstrip("0")
     return f"{text}.{digits}Z" if digits else f"{text}Z"

@@ -14,7 +14,7 @@ from torghut.feed.slicing import elements, without
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
+    max_leaves=4,
 )
 styles = st.fixed_dictionaries(
     {

@@ -13,6 +13,7 @@ app = typer.Typer(help="A stand-in for Alpaca: stream, history, faults, and a le
 @app.callback(invoke_without_command=True)
 def serve(
     context: typer.Context,
+    *,
     host: Annotated[str, typer.Option(help="Address of the stream and the history API.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the stream; 0 takes a free one.")] = 0,
     data_port: Annotated[int, typer.Option(help="Port of the history API; 0 takes a free one.")] = 0,
@@ -78,3 +79,35 @@ def serve(
         slow_after_s=slow_after_s,
     )
     run_until_signal(settings, as_json=as_json)
+
+
+@app.command()
+def fault(
+    name: Annotated[str, typer.Argument(help="Name of the fault, such as drop or connection-limit.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="Its fields as NAME=VALUE (JSON values).")] = None,
+    off: Annotated[bool, typer.Option("--off", help="End a standing fault.")] = False,
+    url: Annotated[str | None, typer.Option(help="Control URL. [default: from stack.json]")] = None,
+) -> None:
+    """Order a fault from the running simulator: `torghut sim fault delay ms=500`, `torghut sim fault delay --off`."""
+    from torghut.sim.control import SimControl  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.sim.options import control_url, fields_from  # noqa: PLC0415 - keeps `--help` instant
+
+    with SimControl(url or control_url()) as control:
+        if off:
+            control.clear(name)
+        else:
+            control.fault(name, **fields_from(arguments or []))
+    typer.echo(f"{name}: {'ended' if off else 'ordered'}")
+
+
+@app.command()
+def state(
+    url: Annotated[str | None, typer.Option(help="Control URL. [default: from stack.json]")] = None,
+) -> None:
+    """The running simulator's connections, counts and faults, as one JSON document."""
+    from torghut.cli import output  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.sim.control import SimControl  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.sim.options import control_url  # noqa: PLC0415 - keeps `--help` instant
+
+    with SimControl(url or control_url()) as control:
+        output.print_json(control.state())

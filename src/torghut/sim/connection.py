@@ -40,11 +40,14 @@ class Owner(Protocol):
     def acknowledged(self, connection: Connection, state: State) -> None:
         """Its subscription is about to be acknowledged."""
 
+    def subscribed_to(self, connection: Connection, state: State) -> None:
+        """The acknowledgement was sent."""
+
     def closed(self, connection: Connection) -> None:
         """It is gone."""
 
 
-class Connection(WSListener):  # type: ignore[misc] - picows ships its types without marking them
+class Connection(WSListener):
     """The server's end of one client."""
 
     def __init__(self, number: int, session: Session, codec: Codec, owner: Owner, keys: tuple[str, str]) -> None:
@@ -66,6 +69,13 @@ class Connection(WSListener):  # type: ignore[misc] - picows ships its types wit
         self._full_since_ns: int | None = None
         self._auth_timer: asyncio.TimerHandle | None = None
         self._ending = False
+        self._extra: list[bytes] = []
+        self._fragment = (0, 1)
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether anything is owed to the client."""
+        return bool(self._wanted) and not self.half_open
 
     @property
     def queued(self) -> int:
@@ -135,7 +145,7 @@ class Connection(WSListener):  # type: ignore[misc] - picows ships its types wit
         while queue and self._ready.is_set():
             messages = [queue.popleft() for _ in range(min(size, len(queue)))]
             self.sent += len(messages)
-            self.send_frame(self.codec.data(messages))
+            self._send_data(messages)
 
     def send_frame(self, payload: bytes, *, pieces: int = 1) -> None:
         """One message on the wire, in `pieces` WebSocket frames."""
@@ -145,6 +155,14 @@ class Connection(WSListener):  # type: ignore[misc] - picows ships its types wit
         for at in range(0, len(payload), step):
             kind = WSMsgType.CONTINUATION if at else self._message_type
             self._transport.send(kind, payload[at : at + step], fin=at + step >= len(payload))
+
+    def add_to_next_frame(self, messages: Sequence[bytes]) -> None:
+        """Let these (JSON) messages go in one frame with the next data."""
+        self._extra += messages
+
+    def fragment_next(self, frames: int, pieces: int) -> None:
+        """Send the next `frames` data frames in so many pieces each."""
+        self._fragment = (frames, pieces)
 
     def fail(self, code: Code) -> None:
         """Send an error, whatever the session thinks, and close if it is a final one."""
@@ -177,7 +195,7 @@ class Connection(WSListener):  # type: ignore[misc] - picows ships its types wit
         self._ending = True
         self._transport.send_close(code)
         # The client may never answer, and may never read: after the grace time the socket goes either way.
-        asyncio.get_running_loop().call_later(_CLOSE_GRACE_S, self._transport.disconnect, False)  # noqa: FBT003
+        asyncio.get_running_loop().call_later(_CLOSE_GRACE_S, self._transport.disconnect, False)
 
     def go_half_open(self) -> None:
         """Neither read nor write any more, but keep the socket: a peer that lost its power."""
@@ -185,6 +203,15 @@ class Connection(WSListener):  # type: ignore[misc] - picows ships its types wit
         self._queue.clear()
         self._ready.set()
         self._transport.underlying_transport.pause_reading()
+
+    def _send_data(self, messages: list[bytes]) -> None:
+        if self._extra:
+            messages = self._extra + messages
+            self._extra = []
+        left, pieces = self._fragment
+        if left:
+            self._fragment = (left - 1, pieces)
+        self.send_frame(self.codec.data(messages), pieces=pieces if left else 1)
 
     def _time_out(self) -> None:
         self._perform(self.session.time_out())
@@ -198,7 +225,9 @@ class Connection(WSListener):  # type: ignore[misc] - picows ships its types wit
                 self._want(action.state)
                 self._owner.acknowledged(self, action.state)
             self.send_frame(self.codec.control(action))
-            if isinstance(action, Failure) and action.ends:
+            if isinstance(action, Acknowledge):
+                self._owner.subscribed_to(self, action.state)
+            elif isinstance(action, Failure) and action.ends:
                 self.close()
 
     def _want(self, state: State) -> None:

@@ -1,14 +1,24 @@
-"""The clockwork: lets a market or a recording happen in real time, and stops, resumes and ends it."""
+"""The clockwork: lets a market or a recording happen in real time, and holds, resumes and ends it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import count, islice
 from typing import Final, Protocol
 
 from torghut.sim.events import Event
+from torghut.sim.replay import Recorded, Renumbering, Timeline, retimed
+from torghut.wire.times import NS_PER_MS, NS_PER_S
 
 _TICK_S: Final = 0.002
+_STEP_NS: Final = 10 * NS_PER_MS
+_MOST_BEHIND_NS: Final = 500 * NS_PER_MS
+_BATCH: Final = 400
+"""Messages that happen together at full speed: large enough to be cheap, small enough to stay responsive."""
+
+Happen = Callable[[Sequence[Event]], None]
+Clock = Callable[[], int]
 
 
 class Process(Protocol):
@@ -17,9 +27,12 @@ class Process(Protocol):
     def advance(self, until_ns: int) -> list[Event]:
         """What happens after the last call and not later than `until_ns`."""
 
+    def skip(self, to_ns: int) -> None:
+        """Let nothing happen until then."""
+
 
 class Pace:
-    """Whether the market runs now. Generation stops while it is held; nothing is made up for afterwards."""
+    """Whether time runs for the market. While it is held nothing happens, and nothing is made up for afterwards."""
 
     def __init__(self) -> None:
         self._running = asyncio.Event()
@@ -44,12 +57,106 @@ class Pace:
 
 
 async def run_process(
-    process: Process, clock: Callable[[], int], pace: Pace, happen: Callable[[Sequence[Event]], None]
+    process: Process, clock: Clock, pace: Pace, happen: Happen, writable: Callable[[], Awaitable[None]] | None = None
 ) -> None:
-    """Let a process happen in step with the clock, for ever."""
+    """Let a process happen in step with the clock, for ever.
+
+    With `writable` it waits for the readers instead of running ahead of them. When the process falls behind the clock
+    (held, waiting, or more than the machine can do), it skips what it missed: a backlog would never be caught up.
+    """
+    done = clock()
     while True:
-        if pace.paused:
-            await pace.allowed()
-            process.advance(clock())  # what would have happened meanwhile did not
-        happen(process.advance(clock()))
-        await asyncio.sleep(_TICK_S)
+        await pace.allowed()
+        if writable is not None:
+            await writable()
+        now = clock()
+        if now - done > _MOST_BEHIND_NS:
+            process.skip(done := now - _STEP_NS)
+        done = min(now, done + _STEP_NS)
+        happen(process.advance(done))
+        await asyncio.sleep(_TICK_S if done == now else 0)
+
+
+class Playback:
+    """One recording, played once or again and again.
+
+    Every pass has new trade ids, and times moved to now; with `keep_times` all times stay, and in the first pass the
+    ids as well, so that what comes out can be compared byte by byte with what went in.
+    """
+
+    def __init__(
+        self, recording: Callable[[], Iterator[Recorded]], clock: Clock, pace: Pace, happen: Happen, ids: Iterator[int]
+    ) -> None:
+        self._recording = recording
+        self._clock = clock
+        self._pace = pace
+        self._happen = happen
+        self._ids = ids
+
+    async def play(
+        self, *, speed: float | None, keep_times: bool, loop: bool, writable: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Play to the end, or for ever with `loop`.
+
+        `speed` None is as fast as `writable` lets it. Event times cannot follow a pace that nobody knows beforehand:
+        at full speed each message's time is the moment it happens.
+        """
+        for number in count():
+            ids = None if keep_times and number == 0 else Renumbering(self._ids)
+            if speed is None:
+                await self._play_all(keep_times=keep_times, ids=ids, writable=writable)
+            else:
+                await self._play_in_time(speed, keep_times=keep_times, ids=ids)
+            if not loop:
+                return
+
+    async def _play_all(
+        self, *, keep_times: bool, ids: Renumbering | None, writable: Callable[[], Awaitable[None]]
+    ) -> None:
+        lines = self._recording()
+        while batch := list(islice(lines, _BATCH)):
+            await self._pace.allowed()
+            await writable()
+            now = self._clock()
+            self._happen(
+                [
+                    self._event(line, None if keep_times else now + place, ids)
+                    for place, line in enumerate(batch, start=-len(batch))
+                ]
+            )
+            await asyncio.sleep(0)
+
+    async def _play_in_time(self, speed: float, *, keep_times: bool, ids: Renumbering | None) -> None:
+        timeline: Timeline | None = None
+        held = 0
+        due: list[Event] = []
+        for line in self._recording():
+            if timeline is None:
+                timeline = Timeline(line.recv_ns, self._clock(), speed)
+            while (ahead := timeline.moved(line.recv_ns) + held - self._clock()) > 0 or self._pace.paused:
+                self._happen(due)
+                due = []
+                held += await self._rest(ahead)
+            due.append(self._event(line, None if keep_times else timeline.moved(line.event.t) + held, ids))
+            if len(due) >= _BATCH:
+                self._happen(due)
+                due = []
+                await asyncio.sleep(0)
+        self._happen(due)
+
+    async def _rest(self, ahead_ns: int) -> int:
+        """Wait a little; returns for how long (ns) time was held meanwhile."""
+        if self._pace.paused:
+            before = self._clock()
+            await self._pace.allowed()
+            return self._clock() - before
+        await asyncio.sleep(min(max(ahead_ns / NS_PER_S, _TICK_S), 0.1))
+        return 0
+
+    @staticmethod
+    def _event(line: Recorded, t: int | None, ids: Renumbering | None) -> Event:
+        event = line.event
+        raw = event.raw if ids is None else ids.apply(event)
+        if t is None:
+            return event if ids is None else Event(event.feed, event.kind, event.symbol, event.t, raw)
+        return retimed(event, t, raw)

@@ -132,5 +132,3 @@ def _body(table: str, page: Page) -> bytes:
 
 def _error(status: int, message: str) -> Response:
     return Response(msgspec.json.encode({"message": message}), status_code=status, media_type="application/json")
-
-

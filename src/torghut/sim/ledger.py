@@ -31,7 +31,8 @@ class Ledger:
     def events(self, now_ns: int, events: Iterable[Event]) -> None:
         """These happened now."""
         self._pending += [
-            b'{"k":"event","ns":%d,"feed":"%b","msg":%b}\n' % (now_ns, event.feed.encode(), event.raw) for event in events
+            b'{"k":"event","ns":%d,"feed":"%b","msg":%b}\n' % (now_ns, event.feed.encode(), event.raw)
+            for event in events
         ]
 
     def note(self, kind: str, now_ns: int, **fields: Any) -> None:  # noqa: ANN401 - one JSON object a line
@@ -57,4 +58,3 @@ class Ledger:
     def _open_segment(self, now_ns: int) -> None:
         self._file = (self._folder / f"{now_ns}.ndjson").open("ab")
         self._written = 0
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -15,14 +15,14 @@ _REPLAY: Final = "replay:"
 
 
 def settings_from(
-    *, feed: str, speed: str, symbols: str | None, ledger_dir: Path | None, accounts_dir: Path | None, **plain: Any
+    *, feed: str, speed: str, symbols: str | None, ledger_dir: Path | None, accounts_dir: Path | None, **plain: object
 ) -> SimSettings:
     """The settings that the options mean; `plain` are those that need no reading.
 
     Raises:
         ConfigError: an option cannot be used.
     """
-    home = Path(os.environ.get("TORGHUT_HOME", ".torghut"))
+    home = _home()
     given = {
         "replay": _replay(feed),
         "speed": _speed(speed),
@@ -37,6 +37,41 @@ def settings_from(
         return msgspec.convert(given, SimSettings)
     except msgspec.ValidationError as error:
         raise ConfigError(f"an option is wrong: {error}") from error
+
+
+def control_url() -> str:
+    """Where the local stack's simulator takes orders, from `stack.json`.
+
+    Raises:
+        ConfigError: no stack is up here.
+    """
+    path = _home() / "stack.json"
+    try:
+        return str(msgspec.json.decode(path.read_bytes())["sim"]["control_url"])
+    except (OSError, msgspec.DecodeError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} names no simulator: start one with `torghut up`, or give --url") from error
+
+
+def fields_from(arguments: list[str]) -> dict[str, object]:
+    """`name=value` texts as fields; values are JSON, or else text.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    fields: dict[str, object] = {}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        if not equals:
+            raise ConfigError(f"{argument}: wanted NAME=VALUE")
+        try:
+            fields[name.replace("-", "_")] = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            fields[name.replace("-", "_")] = text
+    return fields
+
+
+def _home() -> Path:
+    return Path(os.environ.get("TORGHUT_HOME", ".torghut"))
 
 
 def _replay(feed: str) -> Path | None:

@@ -31,7 +31,10 @@ async def _serve(settings: SimSettings, *, as_json: bool) -> None:
         loop.add_signal_handler(name, stopped.set)
     async with Simulator(settings) as simulator:
         _announce(simulator.endpoints, as_json=as_json)
+        simulator.failed.add_done_callback(lambda _: stopped.set())
         await stopped.wait()
+        if simulator.failed.done():
+            simulator.failed.result()
 
 
 def _announce(endpoints: Endpoints, *, as_json: bool) -> None:

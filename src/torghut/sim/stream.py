@@ -19,6 +19,7 @@ from torghut.sim.accounts import Accounts
 from torghut.sim.admission import Admission
 from torghut.sim.codec import JSON, MSGPACK
 from torghut.sim.connection import Connection
+from torghut.sim.delivery import Delivery
 from torghut.sim.events import Event
 from torghut.sim.ledger import Ledger
 from torghut.sim.session import Code, Session, State
@@ -27,6 +28,7 @@ from torghut.sim.settings import SimSettings
 _CRYPTO_PATH: Final = "/v1beta3/crypto/us"
 _STOCK_FEEDS: Final = ("sip", "iex", "delayed_sip", "test")
 _WATCH_INTERVAL_S: Final = 0.25
+_RELEASE_INTERVAL_S: Final = 0.005
 
 
 def feed_at(path: str) -> str | None:
@@ -54,20 +56,21 @@ class ConnectionState(msgspec.Struct, frozen=True, kw_only=True):
 class StreamServer:
     """All connections of one simulator."""
 
-    def __init__(
-        self, settings: SimSettings, accounts: Accounts, ledger: Ledger, clock: Callable[[], int]
-    ) -> None:
+    def __init__(self, settings: SimSettings, accounts: Accounts, ledger: Ledger, clock: Callable[[], int]) -> None:
         self.settings = settings
         self.admission = Admission(settings.connection_limit)
         self.ledger = ledger
         self.clock = clock
         self.back_pressure = settings.speed is None
         self.subscribed = asyncio.Event()
+        self.test_feed_wanted = asyncio.Event()
         self.refuse_until_ns = 0
         self.partial_ack: frozenset[str] = frozenset()
         self.on_acknowledged: list[Callable[[Connection], None]] = []
         self._accounts = accounts
+        self.delivery = Delivery(settings.seed)
         self._connections: dict[int, Connection] = {}
+        self._half_open: list[Connection] = []
         self._numbers = count(1)
         self._server: asyncio.Server | None = None
 
@@ -82,7 +85,7 @@ class StreamServer:
         """Stop listening and cut every connection."""
         if self._server is not None:
             self._server.close()
-        for connection in self.connections():
+        for connection in [*self.connections(), *self._half_open]:
             connection.reset()
 
     async def watch(self) -> None:
@@ -118,9 +121,25 @@ class StreamServer:
             )
 
     def deliver(self, events: Sequence[Event]) -> None:
-        """Send to everyone what they subscribed to."""
-        for connection in self._connections.values():
-            connection.deliver(events)
+        """Send to everyone what they subscribed to, as far and as soon as the faults let it through."""
+        self._spread(self.delivery.pass_on(self.clock(), events))
+
+    async def release(self) -> None:
+        """For ever: send what delivery held back, when its time comes."""
+        while True:
+            await asyncio.sleep(_RELEASE_INTERVAL_S)
+            self._spread(self.delivery.due(self.clock()))
+
+    def abandon(self, connection: Connection) -> None:
+        """Leave a connection half open: it is owed nothing more and ends when the client ends it."""
+        connection.go_half_open()
+        self.closed(connection)
+        self._half_open.append(connection)
+
+    def _spread(self, events: Sequence[Event]) -> None:
+        if events:
+            for connection in list(self._connections.values()):
+                connection.deliver(events)
 
     # What a connection's session asks (its `Gate`), and what a connection tells.
 
@@ -138,6 +157,8 @@ class StreamServer:
         """A connection is up, not yet authenticated."""
         self._connections[connection.number] = connection
         self._note("open", connection)
+        if connection.session.feed == "test":
+            self.test_feed_wanted.set()
 
     def authenticated(self, connection: Connection, account: int) -> None:
         """A connection belongs to an account now and counts against its limit."""
@@ -147,6 +168,9 @@ class StreamServer:
     def acknowledged(self, connection: Connection, state: State) -> None:
         """An acknowledgement goes out: from now on the connection is owed these channels."""
         self._note("ack", connection, state=state)
+
+    def subscribed_to(self, connection: Connection, state: State) -> None:
+        """The acknowledgement is on its way."""
         if any(state.values()):
             self.subscribed.set()
             for listener in self.on_acknowledged:

@@ -5,9 +5,11 @@ The ledger is flushed before anything is delivered, and history knows an event a
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from torghut.sim.changes import RecentTrades
 from torghut.sim.events import CHANNEL, Event
 from torghut.sim.history import History
 from torghut.sim.ledger import Ledger
@@ -25,10 +27,24 @@ class Tape:
         self.ledger = ledger
         self.clock = clock
         self.counts: Counter[str] = Counter()
+        self.recent = RecentTrades()
         self._listeners: list[Listener] = []
         self._history_events = history_events
         self._history_age_ns = int(history_minutes * 60 * NS_PER_S)
+        self._rate = 0.0
         self._histories: dict[str, History] = {}
+
+    @property
+    def rate(self) -> float:
+        """Events a second, over the last full second."""
+        return self._rate
+
+    async def measure(self) -> None:
+        """For ever: keep `rate` current."""
+        before = self.counts.total()
+        while True:
+            await asyncio.sleep(1.0)
+            self._rate, before = float(self.counts.total() - before), self.counts.total()
 
     def listen(self, listener: Listener) -> None:
         """Hear of every event after it is safely on record."""
@@ -47,6 +63,7 @@ class Tape:
         now = self.clock()
         self.ledger.events(now, events)
         self.ledger.flush(now)
+        self.recent.add(events)
         by_feed: dict[str, list[Event]] = {}
         for event in events:
             by_feed.setdefault(event.feed, []).append(event)

@@ -310,3 +310,39 @@ def test_the_report_encodes_to_the_contracts_document() -> None:
     assert document["bars"] is document["signals"] is None
     assert {"provisional", "final"} <= set(document["latency_ms"])
     assert isinstance(document["max_gap_ms"], float)
+
+
+def otherwise(message: Message) -> bytes:
+    """The payload with the same values in other bytes, as history may write it."""
+    return msgspec.json.encode(dict(sorted((k, v) for k, v in message.items() if k not in {"T", "S"}))).replace(
+        b":100,", b":1e2,"
+    )
+
+
+def test_trades_with_one_id_are_told_apart_by_price_when_their_bytes_differ_too() -> None:
+    world = World()
+    trades = [world.happen(trade(1, T0, x="D", p=price)) for price in (5, 6)]
+    for message in reversed(trades):
+        world.record(message, source="rest", payload=otherwise(message))
+    report = world.report()
+    assert report.verdict == "ok"
+    assert report.channels["trades"].received == 2
+
+
+def test_identical_quotes_in_various_bytes_are_still_counted_by_number() -> None:
+    world = World()
+    world.happen(quote(T0, bp=100))
+    world.happen(quote(T0, bp=100.0))
+    for _ in range(3):
+        world.record(quote(T0), source="rest", payload=otherwise(quote(T0)))
+    counts = world.counts("quotes")
+    assert (counts.sent, counts.received, counts.duplicated, counts.unexpected) == (2, 2, 1, 0)
+
+
+def test_a_quote_missing_beside_a_repaired_one_of_its_moment_is_lost_and_not_wrong() -> None:
+    world = World()
+    world.happen(quote(T0, bs=1))
+    world.happen(quote(T0, bs=2))
+    world.record(quote(T0, bs=1), source="rest", payload=otherwise(quote(T0, bs=1)))
+    counts = world.counts("quotes")
+    assert (counts.received, counts.lost, counts.wrong) == (1, 1, 0)

@@ -207,3 +207,18 @@ def test_a_record_of_an_event_after_the_window_is_not_unexpected() -> None:
     world = World()
     world.both(trade(1, T0 + 2 * S))
     assert world.report(end_ns=T0 + S).verdict == "ok"
+
+
+def test_an_unknown_record_from_before_the_window_is_none_of_its_business() -> None:
+    world = World()
+    world.record(trade(1, T0))
+    assert world.report(start_ns=T0 + S).verdict == "ok"
+    assert world.report(start_ns=T0).verdict == "bad"
+
+
+def test_no_connection_outlives_a_restart_of_the_simulator() -> None:
+    world = World()
+    world.happen(trade(1, T0))
+    world.note("start", T0 + 10 * S, source="synthetic", feeds=["sip"], seed=1)
+    world.happen(status(T0 + 20 * S))
+    assert world.counts("statuses").gap == 1

@@ -73,14 +73,15 @@ def load(kind: type[_S], environment: Mapping[str, str] | None = None) -> _S:
     """Settings of one part, from the environment (`os.environ` unless given).
 
     Raises:
-        ConfigError: something is missing or wrong; all problems in one message, one a line.
+        ConfigError: something is missing or wrong; all problems in one message, one line for each variable.
     """
     source = _Source(kind, os.environ if environment is None else environment)
     values = source()
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(kind, item) for item in error.errors(include_input=False))) from None
+        first = {item["loc"][:1]: item for item in reversed(error.errors(include_input=False))}
+        raise ConfigError("\n".join(_explain(kind, item) for item in reversed(first.values()))) from None
 
 
 def _explain(kind: type[Settings], item: Any) -> str:  # noqa: ANN401 - pydantic's error details

@@ -50,7 +50,11 @@ class Correction(Values, kw_only=True, gc=False):
     """Identity: the original's id exactly, and a hash of exchange, tape and the corrected id."""
 
     oi: int
+    op: float
+    os: float
     ci: int
+    cp: float
+    cs: float
     x: str | None = ""
     z: str | None = ""
 
@@ -62,6 +66,8 @@ class Cancel(Values, kw_only=True, gc=False):
     """Identity: the trade's id exactly, and a hash of exchange and tape."""
 
     i: int
+    p: float
+    s: float
     x: str | None = ""
     z: str | None = ""
 

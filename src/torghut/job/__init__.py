@@ -1,0 +1,16 @@
+"""The Flink job: records of Kafka in, bars and signals out, exactly once.
+
+The JVM reads, batches and writes; Python computes. One SQL statement gathers the records of each partition into
+batches (25 ms of processing time), one keyed operator turns batches into finals, and SQL sinks write them in
+transactions. Who does what:
+
+    records     values of input records, typed; what is written, as bytes
+    tally       one second of one symbol, added up in the hot loop
+    tape        the prints that can still be changed, for cancels and corrections
+    clock       event time of a partition: watermarks, idleness, which second is closed
+    published   finals that the output topics hold already, recognised after a restore
+    shard       one partition's symbols: batches in, records out. Pure: no Flink, no Kafka, no clock
+
+The operator is keyed by Kafka partition. Within one, records come in offset order, so what is closed when follows from
+the log alone, and not from how it was batched, how often the job restarted or on how many slots it ran.
+"""

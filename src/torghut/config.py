@@ -138,6 +138,9 @@ class KafkaSettings(Settings):
         common: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
+            "reconnect.backoff.ms": 200,
+            "reconnect.backoff.max.ms": 1_000,
+            "log_level": 2,  # errors come through error_cb and delivery reports; librdkafka logs each attempt besides
         }
         if self.ca_file is not None:
             if not self.ca_file.is_file():

@@ -87,7 +87,7 @@ class Announcer:
     def _connected(self) -> Producer:
         if self._producer is None:
             settings = {"acks": "all", "enable.idempotence": True, "delivery.timeout.ms": TIMEOUT_MS, "linger.ms": 0}
-            settings |= {"partitioner": topics.PARTITIONER, "reconnect.backoff.max.ms": 1_000}
+            settings |= {"partitioner": topics.PARTITIONER}
             self._producer = Producer({**settings, **self._client(), "error_cb": self.trouble.saw})
         return self._producer
 

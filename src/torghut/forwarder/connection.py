@@ -74,7 +74,7 @@ class Connection:
         self._repair = repair
         self._metrics = metrics
         self._report = report
-        self._stream = Stream(self._received)
+        self._stream = Stream(self._opened, self._received)
         self._ending: Ending | None = None
         self._repairing: asyncio.Task[None] | None = None
         self._refused: Failed | None = None
@@ -87,7 +87,6 @@ class Connection:
         except StreamError as error:
             return Ending(Reason.ALPACA_UNREACHABLE, str(error), Recovery.RECONNECT, served=False)
         try:
-            self._apply(self._session.opened(time.monotonic()))
             await self._serve()
         finally:
             self._stream.close()
@@ -127,6 +126,9 @@ class Connection:
             self.end(Reason.STALE_FEED, stale.detail)
         if self._repairing is not None and self._repairing.done():
             self._repairing.result()  # a failure of the repair itself is a fault of ours: let it be seen
+
+    def _opened(self) -> None:
+        self._apply(self._session.opened(time.monotonic()))
 
     def _received(self, message: bytes) -> None:
         ingest_ts = time.time_ns()

@@ -267,8 +267,6 @@ def producer_settings(client: Mapping[str, Any], linger_ms: float, timeout_ms: i
         "delivery.timeout.ms": timeout_ms,
         "request.timeout.ms": min(timeout_ms, 30_000),
         "queue.buffering.max.messages": 2 * IN_FLIGHT_LIMIT,
-        "reconnect.backoff.ms": 100,
-        "reconnect.backoff.max.ms": 1_000,
         "topic.metadata.refresh.interval.ms": 30_000,
         **client,
     }

@@ -112,6 +112,8 @@ class History:
         }
         if self._feed != "crypto":
             query["feed"] = self._feed
+        if kind is Channel.BARS:
+            query["timeframe"] = "1Min"
         decoder = msgspec.json.Decoder(_PAGES[kind])
         found: list[Past] = []
         while True:
@@ -143,7 +145,7 @@ class History:
         if answer.status_code != httpx.codes.OK:
             wait = answer.headers.get("retry-after", "")
             raise HistoryError(
-                f"history of {kind}: http_{answer.status_code}",
+                f"history of {kind}: http_{answer.status_code} {answer.text[:200]}",
                 answer.status_code,
                 float(wait) if wait.isdigit() else None,
             )

@@ -6,7 +6,7 @@ While a repair is under way live events are held back, so that history comes fir
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Final
 
 from torghut.feed.messages import Message, overlap_key
@@ -56,7 +56,7 @@ class Intake:
     @property
     def newest_held(self) -> int | None:
         """The newest event time among what is held back (ns); None when nothing is."""
-        return max((message.event_ts for messages, _ in self._held or () for message in messages), default=None)
+        return max((message.event_ts for message in self.held()), default=None)
 
     def remember(self, message: Message) -> None:
         """An event that is in Kafka already."""
@@ -78,15 +78,19 @@ class Intake:
         """A new connection begins: hold its events back until `release`. What was held before is forgotten."""
         self._held, self._held_count, self._overlap = [], 0, None
 
-    def overlap(self, published: Iterable[Message], end: int) -> None:
-        """A repair of events before `end` (event time, ns) begins, knowing what was `published` lately."""
-        self._overlap = Overlap(map(overlap_key, published))
-        self._overlap_end = end
-        oldest_held = min((m.event_ts for messages, _ in self._held or () for m in messages), default=end)
-        self._recent_from = min(oldest_held, end - LATEST_NS)
+    def held(self) -> Iterator[Message]:
+        """What is held back, in order of arrival."""
         for messages, _ in self._held or ():
-            for message in messages:
-                self._overlap.buffer(overlap_key(message))
+            yield from messages
+
+    def overlap(self, published: Iterable[Hashable], end: int) -> None:
+        """A repair of events before `end` (event time, ns) begins; `published` are the keys of what is in Kafka."""
+        self._overlap = Overlap(published)
+        self._overlap_end = end
+        oldest_held = min((message.event_ts for message in self.held()), default=end)
+        self._recent_from = min(oldest_held, end - LATEST_NS)
+        for message in self.held():
+            self._overlap.buffer(overlap_key(message))
 
     def repair(self, events: Iterable[Message], ingest_ts: int) -> int:
         """Accept events of history, in order, as far as nobody else has them. Returns how many were missing."""
@@ -119,7 +123,7 @@ class Intake:
             self._accept(messages, ingest_ts)
 
     def _accept(self, messages: list[Message], ingest_ts: int) -> None:
-        seen, counts = self.seen, self._metrics.messages
+        seen, counts, symbols = self.seen, self._metrics.messages, self.symbols
         for message in messages:
             channel = message.channel
             counts[channel] += 1
@@ -127,6 +131,7 @@ class Intake:
                 mark = seen[channel] = Seen()
             mark.event_ts = max(mark.event_ts, message.event_ts)
             mark.ingest_ts = ingest_ts
+            symbols.add(message.symbol)
         if messages:
             self._lag(messages[-1], ingest_ts)
         self._submit(messages, ingest_ts, "ws")

@@ -76,6 +76,22 @@ def preflight(prefix: str, client: Client) -> None:
             raise KafkaLinkError(Reason.KAFKA_ACL, f"no right to {words} {name}")
 
 
+async def persist(blocking: Callable[[Client], T], report: Callable[[Gate], None]) -> T:
+    """Run `blocking` in a thread, with the connection settings of the moment, until it works.
+
+    `report` gets the gate of each failure. A state without an end, which the caller's gate shows.
+    """
+    for attempt, delay in enumerate(backoff(0.2, 5.0), start=1):
+        try:
+            return await asyncio.to_thread(lambda: blocking(load(KafkaSettings).client()))
+        except (KafkaLinkError, ReadError, KafkaException, ConfigError) as error:
+            gate = _gate(error, attempt)
+        report(gate)
+        _log.warning("kafka cannot be used", reason=gate.reason, detail=gate.detail, attempt=attempt)
+        await asyncio.sleep(max(delay, PROMPT_S))
+    raise AssertionError("the delays never end")
+
+
 class KafkaLink:
     """Keeps `delivery` supplied with producers. `gate` says how it stands; `recalled` comes with the first reading."""
 
@@ -102,16 +118,10 @@ class KafkaLink:
             self._delivery.end()
 
     async def _retrying(self, blocking: Callable[[Client], T]) -> T:
-        """Run `blocking` in a thread with the connection settings of the moment, until it works."""
-        cap_s = min(5.0, self._settings.reconnect_max_ms / 1e3)
-        for number, delay in enumerate(backoff(self._settings.reconnect_base_ms / 1e3, cap_s), start=1):
-            try:
-                return await asyncio.to_thread(lambda: blocking(load(KafkaSettings).client()))
-            except (KafkaLinkError, ReadError, KafkaException, ConfigError) as error:
-                self.gate = _gate(error, number)
-            _log.warning("kafka cannot be used", reason=self.gate.reason, detail=self.gate.detail, attempt=number)
-            await asyncio.sleep(max(delay, PROMPT_S))
-        raise AssertionError("the delays never end")
+        return await persist(blocking, self._closed)
+
+    def _closed(self, gate: Gate) -> None:
+        self.gate = gate
 
     def _recall(self, client: Client) -> Recollection:
         window_s = self._settings.dedup_window_s

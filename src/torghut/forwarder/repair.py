@@ -10,22 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from functools import partial
+from typing import Final, TypeVar
 
 import msgspec
 import structlog
 
 from torghut.config import KafkaSettings, load
-from torghut.feed.messages import Message
+from torghut.feed.messages import Message, overlap_key
+from torghut.forwarder.bars import unknown_bars
 from torghut.forwarder.changes import CORRECTED, derive
 from torghut.forwarder.delivery import Delivery
 from torghut.forwarder.history import History, HistoryError, Past
 from torghut.forwarder.intake import LATEST_NS, Intake
+from torghut.forwarder.link import Client, persist
 from torghut.forwarder.metrics import Metrics
 from torghut.forwarder.readiness import Gate
 from torghut.forwarder.tail import Seen, Tail
 from torghut.platform.waiting import backoff, until
+from torghut.wire import topics
 from torghut.wire.status import Reason
 from torghut.wire.times import NS_PER_S
 from torghut.wire.topics import Channel
@@ -44,8 +48,15 @@ QUOTE_SKEW_NS: Final = NS_PER_S // 2
 """The same for quotes, which have none: shorter than the time for which history is given to settle, so that two equal
 quotes are never on different sides of the moment at which history was read."""
 
+BATCH: Final = 2_000
+"""Events that are matched and handed to delivery in one go."""
+
+MINUTE_NS: Final = 60 * NS_PER_S
+
 BAR_NS: Final = 180 * NS_PER_S
 """A minute bar comes a minute after its time, its update half a minute later."""
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -128,17 +139,18 @@ class Repair:
         found = gap(self._intake.seen, await self._end(), time.time_ns(), self._limit_ns)
         if found is None:
             return None
-        self._intake.overlap(await asyncio.to_thread(self._published, found), found.end + SKEW_NS)
+        self._intake.overlap(await self._reading(partial(_published, found)), found.end + SKEW_NS)
         quotes_end, last = found.end + QUOTE_SKEW_NS, found.end + SKEW_NS
         missing = 0
         for kinds, start, end in (
             ((Channel.TRADES, Channel.QUOTES), found.start, quotes_end),
             ((Channel.TRADES,), quotes_end, last),
-            ((Channel.BARS,), found.bars_start, last),
         ):
             wanted = [kind for kind in kinds if kind in channels]
             if wanted:
                 missing += await self._fetch(wanted, symbols, start, end)
+        if Channel.BARS in channels:
+            missing += await self._bars(found, symbols, updates=Channel.UPDATED_BARS in channels)
         self._tell(found, missing, channels)
         return found
 
@@ -156,10 +168,11 @@ class Repair:
         if not marked:
             return 0
         derived = derive(marked)
-        known = await asyncio.to_thread(self._changes_since, time.time_ns() - (found.end - start) - LATEST_NS)
-        for message in known:
+        for message in await self._reading(partial(_changes, time.time_ns() - (found.end - start) - LATEST_NS)):
             self._intake.remember(message)
-        return self._intake.change([*derived.lone, *derived.messages], time.time_ns())
+        if derived.lone:
+            _log.warning("corrections without an original in history", trades=len(derived.lone))
+        return self._intake.change(derived.messages, time.time_ns())
 
     async def _delivered(self) -> None:
         """Wait until all that was accepted is in Kafka, so that reading it back shows everything."""
@@ -176,11 +189,29 @@ class Repair:
     async def _fetch(self, kinds: Sequence[Channel], symbols: Sequence[str], start: int, end: int) -> int:
         missing = 0
         async for reached, events in self._slices(kinds, symbols, start, end):
-            await until(lambda: not self._delivery.full)
-            missing += self._intake.repair([e.message for e in events if e.mark != CORRECTED], time.time_ns())
+            for batch in _batches([e.message for e in events if e.mark != CORRECTED]):
+                await until(lambda: not self._delivery.full)
+                missing += self._intake.repair(batch, time.time_ns())
             left_s = (end - reached) / NS_PER_S
             self._report(Gate(Reason.REPAIRING, f"{missing} events repaired, {left_s:.0f} s of history to go"))
         return missing
+
+    async def _bars(self, found: Gap, symbols: Sequence[str], *, updates: bool) -> int:
+        history: list[Message] = []
+        # A bar is of the minute that begins at its time: those that are not over yet come live.
+        async for _, events in self._slices([Channel.BARS], symbols, found.bars_start, found.end - MINUTE_NS + 1):
+            history += [event.message for event in events]
+        known = [*await self._reading(partial(_known_bars, found)), *self._intake.held()]
+        return self._intake.repair([*unknown_bars(history, known, updates=updates)], time.time_ns())
+
+    async def _reading(self, read: Callable[[Tail], T]) -> T:
+        """Read our own topics in a thread, until it works."""
+
+        def blocking(client: Client) -> T:
+            with Tail(client, load(KafkaSettings).topic_prefix) as tail:
+                return read(tail)
+
+        return await persist(blocking, self._report)
 
     async def _slices(
         self, kinds: Sequence[Channel], symbols: Sequence[str], start: int, end: int
@@ -199,16 +230,6 @@ class Repair:
                 _log.warning("history failed", detail=str(error), status=error.status, attempt=attempt)
                 await asyncio.sleep(max(delay, error.retry_after_s or 0.2))
 
-    def _published(self, found: Gap) -> list[Message]:
-        settings = load(KafkaSettings)
-        with Tail(settings.client(), settings.topic_prefix) as tail:
-            return list(tail.published(found.records_since, min(found.start, found.bars_start)))
-
-    def _changes_since(self, since: int) -> list[Message]:
-        settings = load(KafkaSettings)
-        with Tail(settings.client(), settings.topic_prefix) as tail:
-            return list(tail.changes(since))
-
     def _tell(self, found: Gap, missing: int, channels: Sequence[Channel]) -> None:
         for channel in (Channel.STATUSES, Channel.LULDS):
             if channel in channels:
@@ -218,3 +239,20 @@ class Repair:
             self._metrics.gap_seconds["trades"] += seconds
             _log.error("gap is too old to repair", lost_from=found.lost_since, lost_to=found.start, seconds=seconds)
         _log.info("repaired", events=missing, start=found.start, end=found.end)
+
+
+def _published(found: Gap, tail: Tail) -> list[Hashable]:
+    return [overlap_key(message) for message in tail.published(found.records_since, found.start)]
+
+
+def _known_bars(found: Gap, tail: Tail) -> list[Message]:
+    return list(tail.published(found.records_since - 2 * BAR_NS, found.bars_start, topics.BARS_1M))
+
+
+def _changes(since: int, tail: Tail) -> list[Message]:
+    return list(tail.changes(since))
+
+
+def _batches(messages: list[Message]) -> Iterator[list[Message]]:
+    """Pieces that do not keep the event loop for long."""
+    return (messages[i : i + BATCH] for i in range(0, len(messages), BATCH))

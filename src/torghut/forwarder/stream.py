@@ -24,11 +24,15 @@ class StreamError(Exception):
 
 
 class Stream(WSListener):
-    """One connection. `on_message` gets each message; `closed` is set when it is over, for whatever reason."""
+    """One connection. `closed` is set when it is over, for whatever reason.
 
-    def __init__(self, on_message: Callable[[bytes], None]) -> None:
+    `on_open` is called before the first message, `on_message` with each message; both may come before `open` returns.
+    """
+
+    def __init__(self, on_open: Callable[[], None], on_message: Callable[[bytes], None]) -> None:
         self.closed = asyncio.Event()
         self.close_reason = ""
+        self._on_open = on_open
         self._on_message = on_message
         self._transport: WSTransport | None = None
         self._fragments = bytearray()
@@ -41,7 +45,7 @@ class Stream(WSListener):
         """
         try:
             async with asyncio.timeout(CONNECT_S):
-                self._transport, _ = await ws_connect(
+                await ws_connect(
                     lambda: self,
                     url,
                     ssl_context=ssl.create_default_context() if url.startswith("wss:") else None,
@@ -68,6 +72,11 @@ class Stream(WSListener):
         if self._transport is not None and not self.closed.is_set():
             self._transport.send_close(WSCloseCode.OK)
             self._transport.disconnect(graceful=False)
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The handshake is done."""
+        self._transport = transport
+        self._on_open()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Put fragments together; hand over what is whole."""

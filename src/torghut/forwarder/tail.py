@@ -43,6 +43,7 @@ class Tail:
     """The forwarder's own topics, read backwards in time. Use as a context manager."""
 
     def __init__(self, client: Mapping[str, Any], prefix: str) -> None:
+        self._prefix = prefix
         self._market = [topics.full_name(topic, prefix) for topic in MARKET_TOPICS]
         self._dead_letters = topics.full_name(topics.DLQ, prefix)
         self._reader = TopicReader(client, [*self._market, self._dead_letters])
@@ -81,9 +82,9 @@ class Tail:
                 found.add((envelope.channel, envelope.symbol, envelope.seq))
         return found
 
-    def published(self, since: int, from_event: int) -> Iterator[Message]:
-        """Events ingested at `since` (ns) or later that happened at `from_event` (ns) or later."""
-        partitions, ends = self._ends(self._market)
+    def published(self, since: int, from_event: int, topic: topics.Topic | None = None) -> Iterator[Message]:
+        """Events ingested at `since` (ns) or later that happened at `from_event` (ns) or later; of one topic or all."""
+        partitions, ends = self._ends([topics.full_name(topic, self._prefix)] if topic else self._market)
         for envelope in self._envelopes(self._starts(partitions, since), ends):
             if envelope.event_ts >= from_event:
                 yield _message(envelope)

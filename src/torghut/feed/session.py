@@ -58,11 +58,15 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """Seconds to wait for the server's welcome, for the answer to a login, for the answer to a request."""
+    """Seconds to wait for the server's welcome, for the answer to a login, for the answer to a request.
+
+    `missing_s` is how long to wait before asking again for what a partial acknowledgement left out.
+    """
 
     welcome_s: float = 10.0
     login_s: float = 10.0
     request_s: float = 10.0
+    missing_s: float = 30.0
 
 
 class State(Enum):
@@ -99,6 +103,7 @@ class Session:
         self._deadline: float | None = None
         self._logins = 0
         self._changed = False
+        self._refusals = False
         self._queue: deque[_Request] = deque()
         self._pending: _Request | None = None
 
@@ -128,6 +133,8 @@ class Session:
         """Time passed. To be called about once a second."""
         if self._deadline is None or now < self._deadline or self.state is State.CLOSED:
             return []
+        if self.state is State.STREAMING and self._pending is None:
+            return self._ask_again(now)
         late = {State.CONNECTING: "welcome", State.AUTHENTICATING: "answer to the login"}
         what = late.get(self.state, "acknowledgement of a subscription")
         return self._end(Reason.ALPACA_UNREACHABLE, f"no {what} in time", _GOING_AWAY)
@@ -135,6 +142,7 @@ class Session:
     def want(self, subscription: Subscription, now: float) -> list[Output]:
         """Change what is wanted without a new connection; also asks again for what is missing."""
         self._wanted = subscription
+        self._refusals = False
         if self.state not in (State.SUBSCRIBING, State.STREAMING):
             return []
         self._changed = True
@@ -199,18 +207,23 @@ class Session:
             self._deadline = now + self._timeouts.request_s
             return [Send(self._pending.what.request(self._pending.action))]
         self._pending = None
-        self._deadline = None
         self.state = State.STREAMING
+        self._deadline = now + self._timeouts.missing_s if self.missing and not self._refusals else None
         return []
+
+    def _ask_again(self, now: float) -> list[Output]:
+        """Partial acknowledgements happen without an error. What was refused with one is not asked for again."""
+        self._changed = True
+        return self._ask(now)
 
     def _acknowledged(self, state: Subscription, now: float) -> list[Output]:
         if self.state not in (State.SUBSCRIBING, State.STREAMING):
             return []
         self.subscription = state
-        return self._settle(now) if self._pending else [self._subscribed()]
+        return self._settle(now)
 
     def _settle(self, now: float) -> list[Output]:
-        """The pending request was answered: say how things stand and go on with the next."""
+        """Say how things stand, and go on with the next request if there is one."""
         sends = self._ask(now)
         return [self._subscribed(), *sends]
 
@@ -251,6 +264,7 @@ class Session:
         if code == 405 and request.action == "subscribe" and shrinking:
             self._queue.append(request)  # there is room once the others are gone
             return self._ask(now)
+        self._refusals = True
         failed = Failed(CODES[code].reason, code, detail, Recovery.KEEP)
         return [failed, *self._settle(now)]
 

@@ -178,6 +178,28 @@ def test_rule_3_a_partial_acknowledgement_says_what_is_missing() -> None:
     assert subscribed.missing == session.missing == Subscription(quotes=TWO)
 
 
+def test_rule_3_what_an_acknowledgement_left_out_is_asked_for_again_after_a_while() -> None:
+    session = subscribing()
+    session.received(acknowledge(Subscription(trades=TWO)), 5.0)
+    assert session.tick(34.9) == []
+    assert sent(session.tick(35.0)) == [{"action": "subscribe", "quotes": ["A", "B"]}]
+    session.received(acknowledge(WANTED), 36.0)
+    assert session.tick(1000.0) == []
+
+
+def test_rule_3_what_was_refused_is_not_asked_for_again() -> None:
+    session = subscribing()
+    session.received(error(405), 5.0)
+    assert session.tick(1000.0) == []
+    assert sent(session.want(WANTED, 1000.0)), "unless it is wanted anew"
+
+
+def test_rule_3_what_the_server_took_away_is_asked_for_again() -> None:
+    session = streaming()
+    session.received(acknowledge(Subscription(trades=TWO)), 5.0)
+    assert sent(session.tick(35.0)) == [{"action": "subscribe", "quotes": ["A", "B"]}]
+
+
 def test_rule_3_a_star_covers_every_symbol() -> None:
     star = Subscription(trades=frozenset("*"), quotes=frozenset("*"))
     (subscribed,) = subscribing().received(acknowledge(star), 0.0)

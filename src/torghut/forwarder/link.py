@@ -32,7 +32,7 @@ from torghut.wire.status import Reason, State
 PROMPT_S: Final = 0.1
 """How often a blocking request is interrupted to look whether its failure is known already."""
 
-PREFLIGHT_S: Final = 10.0
+PREFLIGHT_S: Final = 5.0
 Client: TypeAlias = dict[str, Any]
 T = TypeVar("T")
 

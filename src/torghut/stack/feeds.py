@@ -9,10 +9,13 @@ from typing import Final
 
 import msgspec
 
+from torghut.sim.settings import DEFAULT_SYMBOLS
 from torghut.stack.desired import FEEDS, Settings
 from torghut.stack.errors import StackError
 
-SIM_SYMBOLS: Final = ("*",)
+SIM_SYMBOLS: Final = tuple(symbol for symbol in DEFAULT_SYMBOLS if "/" not in symbol)
+"""By name, not `*`: a repair has to ask the history API for names."""
+
 _LOOK_AT: Final = 20_000
 
 

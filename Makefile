@@ -22,11 +22,11 @@ $(VENV)/.installed: requirements/dev.lock requirements/uv.lock pyproject.toml
 demo: setup          ## the main job: the whole stack, a live table, and an audit of every event
 	@$(BIN)/torghut demo
 
-test: setup lint     ## unit, conformance and integration tests on the real components
-	@$(BIN)/pytest
+test: setup lint     ## unit, conformance and integration tests on the real components (under 15 minutes)
+	@$(BIN)/pytest -m "not slow"
 
 test-slow: setup     ## the slower tiers: faults under load on the real components
-	@$(BIN)/pytest -m slow tests
+	@$(BIN)/pytest -m slow
 
 lint: $(VENV)/.installed ## style, types, import contracts, generated files
 	@$(BIN)/ruff check .

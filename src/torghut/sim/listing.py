@@ -59,7 +59,8 @@ def _kinds(tape: str, *, regular_session: bool) -> tuple[PrintKind, ...]:
         PrintKind(0.6, (plain, "4")),
         PrintKind(0.4, (plain, "7", "V")),
         PrintKind(0.4, (plain, "X")),
-        *(PrintKind(0.05, (plain, code)) for code in ("C", "N", "R", "H")),
+        PrintKind(0.2, (plain, "T")),
+        *(PrintKind(0.05, (plain, code)) for code in ("C", "N", "R", "H", "M", "Q", "9")),
     )
     # On tape C `B` is a bunched print, and ordinary.
     return (*common, PrintKind(0.6, (plain, "B"))) if tape == "C" else common

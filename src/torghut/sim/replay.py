@@ -21,7 +21,7 @@ from torghut.sim import ReplayError
 from torghut.sim.events import Event, Kind, parse_event
 from torghut.wire.times import format_rfc3339
 
-_TIME: Final = re.compile(rb'("t"\s*:\s*")[^"]*"')
+_TIME: Final = re.compile(rb'"t"\s*:\s*"([^"]*)"')
 _ID: Final = re.compile(rb'("(?:i|oi|ci)"\s*:\s*)(\d+)')
 _WITH_IDS: Final = frozenset({Kind.TRADE, Kind.CORRECTION, Kind.CANCEL})
 _REMEMBERED_IDS: Final = 1_000_000
@@ -106,5 +106,8 @@ class Renumbering:
 
 def retimed(event: Event, t: int, raw: bytes) -> Event:
     """The event at `t`, its other members as in `raw`."""
-    text = format_rfc3339(t).encode()
-    return Event(event.feed, event.kind, event.symbol, t, _TIME.sub(rb"\g<1>" + text + b'"', raw, count=1))
+    found = _TIME.search(raw)
+    if found is None:
+        raise ReplayError(f"a message without `t` cannot be moved in time: {raw[:200]!r}")
+    moved = raw[: found.start(1)] + format_rfc3339(t).encode() + raw[found.end(1) :]
+    return Event(event.feed, event.kind, event.symbol, t, moved)

@@ -12,7 +12,7 @@ from typing import Final
 from torghut.feed.messages import Message, overlap_key
 from torghut.forwarder.dedup import DedupWindow
 from torghut.forwarder.delivery import Delivery
-from torghut.forwarder.metrics import Metrics
+from torghut.forwarder.metrics import PROMPT_CHANNELS, Metrics
 from torghut.forwarder.overlap import Overlap
 from torghut.forwarder.tail import Seen
 from torghut.wire.envelope import Source
@@ -161,4 +161,5 @@ class Intake:
     def _lag(self, message: Message, ingest_ts: int) -> None:
         lag_ns = ingest_ts - message.event_ts
         self._metrics.lag_ms[message.channel] = lag_ns / NS_PER_MS
-        self._metrics.lag.observe(max(lag_ns, 0))
+        if message.channel in PROMPT_CHANNELS:
+            self._metrics.lag.observe(max(lag_ns, 0))

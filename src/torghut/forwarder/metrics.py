@@ -11,7 +11,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from torghut.wire.topics import Channel
+
 _BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+PROMPT_CHANNELS: Final = frozenset({Channel.TRADES, Channel.QUOTES})
+"""Channels whose events are reported when they happen. A bar's time is its minute's beginning: its lag says nothing."""
 
 
 class Histogram:
@@ -64,6 +70,10 @@ class Metrics(Collector):
         self._gates, self._state, self._queued, self._produced = gates, state, queued, produced
         self.registry = CollectorRegistry()
         self.registry.register(self)
+
+    def newest_lag_ms(self) -> float | None:
+        """The longer of the newest lags of trades and quotes; None before the first."""
+        return max((lag for channel, lag in self.lag_ms.items() if channel in PROMPT_CHANNELS), default=None)
 
     def collect(self) -> Iterator[Metric]:
         """Everything, by the contract's names."""

@@ -105,13 +105,17 @@ def gap(seen: dict[Channel, Seen], end: int, now: int, limit_ns: int) -> Gap | N
         start=start - LATEST_NS,
         end=end,
         bars_start=max(min([*bars, start]), start - limit_ns) - BAR_NS,
-        records_since=received - LATEST_NS,
+        records_since=received - 2 * LATEST_NS,
         lost_since=lost_since,
     )
 
 
 class Repair:
-    """One repair, for the connection that was just subscribed. `report` gets the gate while it is under way."""
+    """One repair, for the connection that was just subscribed.
+
+    `limit_s` is how old a gap may be, `delay_ns` how far the feed runs behind the clock; `report` gets the gate while
+    the repair is under way.
+    """
 
     def __init__(
         self,
@@ -121,6 +125,7 @@ class Repair:
         metrics: Metrics,
         *,
         limit_s: float,
+        delay_ns: int,
         report: Callable[[Gate], None],
     ) -> None:
         self._intake = intake
@@ -128,6 +133,7 @@ class Repair:
         self._history = history
         self._metrics = metrics
         self._limit_ns = int(limit_s * NS_PER_S)
+        self._delay_ns = delay_ns
         self._report = report
 
     async def run(self, channels: Sequence[Channel], symbols: Sequence[str]) -> Gap | None:
@@ -151,6 +157,8 @@ class Repair:
                 missing += await self._fetch(wanted, symbols, start, end)
         if Channel.BARS in channels:
             missing += await self._bars(found, symbols, updates=Channel.UPDATED_BARS in channels)
+        # A live record in Kafka says that all before it is covered; so history has to be there first.
+        await self._delivered()
         self._tell(found, missing, channels)
         return found
 
@@ -184,7 +192,7 @@ class Repair:
         covered = max(mark.event_ts for mark in self._intake.seen.values())
         first = self._intake.newest_held
         await asyncio.sleep(SETTLE_S)
-        return max(covered, time.time_ns() if first is None else first) + 1
+        return max(covered, time.time_ns() - self._delay_ns if first is None else first) + 1
 
     async def _fetch(self, kinds: Sequence[Channel], symbols: Sequence[str], start: int, end: int) -> int:
         missing = 0

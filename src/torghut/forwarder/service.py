@@ -38,6 +38,7 @@ from torghut.forwarder.repair import Repair
 from torghut.forwarder.settings import ForwarderSettings
 from torghut.platform.waiting import until
 from torghut.wire.status import Reason, State
+from torghut.wire.times import NS_PER_S
 
 POLL_S: Final = 0.005
 """How often delivery reports are served when no frame arrives."""
@@ -55,6 +56,9 @@ LEAVE_S: Final = 7.0
 """How long SIGTERM waits for acknowledgements; with all the rest it is less than ten seconds."""
 
 ACQUIRE_S: Final = 0.3
+
+DELAYED_NS: Final = 15 * 60 * NS_PER_S
+"""How far the feed `delayed_sip` runs behind the clock."""
 
 EXIT_LEASE_LOST: Final = 75
 
@@ -165,7 +169,7 @@ class Forwarder:
             if now >= look_at:
                 look_at = now + LOOK_S
                 self._readiness.kafka(self._kafka_gate(now))
-                self._readiness.lag_ms = max(self._metrics.lag_ms.values(), default=None)
+                self._readiness.lag_ms = self._metrics.newest_lag_ms()
                 self._announcer.tick(now)
             await asyncio.sleep(POLL_S)
 
@@ -233,6 +237,7 @@ class Forwarder:
                 history,
                 self._metrics,
                 limit_s=self._settings.repair_max_s,
+                delay_ns=DELAYED_NS if self._alpaca.feed == "delayed_sip" else 0,
                 report=self._readiness.alpaca,
             ),
             metrics=self._metrics,

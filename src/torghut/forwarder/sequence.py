@@ -29,5 +29,5 @@ class Sequencer:
 
     @property
     def greatest(self) -> int:
-        """The greatest number used; 0 if none was."""
-        return max(self._next.values(), default=1) - 1
+        """The greatest number used by this session; if it used none, what all of earlier ones lie at or below."""
+        return max(self._next.values(), default=self.first) - 1

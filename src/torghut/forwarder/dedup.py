@@ -23,9 +23,11 @@ class DedupWindow:
     """
 
     def __init__(self, window_s: float, capacity: int = 400_000) -> None:
+        self._window_s = window_s
         self._span_s = window_s / GENERATIONS
         self._share = max(1, capacity // (GENERATIONS + 1))
         self._generations: deque[set[tuple[str, str, int]]] = deque([set()], maxlen=GENERATIONS + 1)
+        self._closed: deque[float] = deque(maxlen=GENERATIONS)  # when each but the newest was full
         self._started = 0.0
         self.evicted = 0
 
@@ -53,9 +55,9 @@ class DedupWindow:
         return True
 
     def _rotate(self, now: float) -> set[tuple[str, str, int]]:
-        early = now - self._started < self._span_s
-        if early and len(self._generations) == GENERATIONS + 1:
+        if len(self._closed) == GENERATIONS and now - self._closed[0] < self._window_s:
             self.evicted += len(self._generations[0])
+        self._closed.append(now)
         newest: set[tuple[str, str, int]] = set()
         self._generations.append(newest)
         self._started = now

@@ -45,6 +45,8 @@ def serve(
     auth_timeout_s: Annotated[float, typer.Option(help="Seconds to authenticate before 404.")] = 10.0,
     frame_size: Annotated[int, typer.Option(min=1, help="Messages in one frame at most.")] = 20,
     slow_after_s: Annotated[float, typer.Option(help="Seconds without reading before 407.")] = 10.0,
+    history_minutes: Annotated[float, typer.Option(help="History older than this is forgotten.")] = 60.0,
+    history_events: Annotated[int, typer.Option(help="History keeps so many messages of a feed.")] = 2_000_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the endpoints as one JSON document.")] = False,
 ) -> None:
     """Run the simulator in the foreground until it is interrupted. Ready when it prints its endpoints."""
@@ -77,6 +79,8 @@ def serve(
         auth_timeout_s=auth_timeout_s,
         frame_size=frame_size,
         slow_after_s=slow_after_s,
+        history_minutes=history_minutes,
+        history_events=history_events,
     )
     run_until_signal(settings, as_json=as_json)
 

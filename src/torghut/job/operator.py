@@ -1,0 +1,121 @@
+"""The one keyed operator: Flink's state and timers around `shard`. Key: the Kafka partition.
+
+Runs in thread mode: Python inside the TaskManager's JVM. In process mode every batch would cross two sockets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
+
+from torghut.config import KafkaSettings, load
+from torghut.job.recall import Recall
+from torghut.job.records import Batch, Writer
+from torghut.job.shard import Progress, Rules, Shard, Symbols, dump_progress, load_progress
+from torghut.wire.topics import QUOTES, TRADES, full_name
+
+TRADES_KIND: Final = "t"
+QUOTES_KIND: Final = "q"
+OUTPUT_TYPE: Final = Types.ROW_NAMED(["topic", "k", "v"], [Types.STRING(), Types.STRING(), Types.STRING()])
+
+_NS_PER_MS: Final = 1_000_000
+_TICK_MS: Final = 500
+_BYTES: Final = Types.PICKLED_BYTE_ARRAY()
+"""Our own bytes, pickled once more by pyflink. Its type for byte arrays makes a tuple of numbers of them."""
+
+
+class ThreadModeError(RuntimeError):
+    """The operator was not started in thread mode."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What the operator is submitted with. No secrets: they come from its environment where it runs."""
+
+    rules: Rules
+    job_id: str
+    tag: str
+
+
+class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships no types
+    """Bars and signals of all partitions whose keys come to this subtask."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._shards: dict[int, Shard] = {}
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Take hold of state.
+
+        Raises:
+            ThreadModeError: Flink fell back to process mode, which it does silently.
+        """
+        if ".embedded." not in type(runtime_context).__module__:
+            raise ThreadModeError("wanted python.execution-mode thread, Flink chose process mode: see its log for why")
+        self._progress = runtime_context.get_state(ValueStateDescriptor("progress", _BYTES))
+        self._signals = runtime_context.get_map_state(MapStateDescriptor("signals", Types.STRING(), _BYTES))
+        self._quotes = runtime_context.get_map_state(MapStateDescriptor("quotes", Types.STRING(), _BYTES))
+        rules = self._plan.rules
+        self._writer = Writer(rules.topic_prefix, self._plan.job_id, self._plan.tag)
+        self._recall = Recall(load(KafkaSettings).client(), rules.topic_prefix)
+
+    def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
+        """Take in one batch: (partition, kind, text, first offset, last offset)."""
+        partition, kind, text, first, last = value
+        now_ns = time.time_ns()
+        shard = self._shard(partition, now_ns, ctx)
+        batch = Batch(text, first, last)
+        if kind == TRADES_KIND:
+            shard.take_trades(batch, now_ns)
+        else:
+            shard.take_quotes(batch, now_ns)
+        yield from self._finish(shard, now_ns)
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+        """Look whether silence closes something."""
+        now_ns = time.time_ns()
+        shard = self._shard(ctx.get_current_key(), now_ns, ctx)
+        shard.advance(now_ns)
+        ctx.timer_service().register_processing_time_timer(timestamp - timestamp % _TICK_MS + _TICK_MS)
+        yield from self._finish(shard, now_ns)
+
+    def _finish(self, shard: Shard, now_ns: int) -> Iterator[Row]:
+        changes = shard.changes(now_ns)
+        for symbol, state in changes.signals.items():
+            self._signals.put(symbol, state)
+        for symbol, state in changes.quotes.items():
+            self._quotes.put(symbol, state)
+        self._progress.update(dump_progress(changes.progress))
+        for output in shard.drain():
+            yield Row(*output)
+
+    def _shard(self, partition: int, now_ns: int, ctx: KeyedProcessFunction.Context) -> Shard:
+        shard = self._shards.get(partition)
+        if shard is None:
+            saved = self._progress.value()
+            progress = None if saved is None else load_progress(saved)
+            shard = self._shards[partition] = self._restore(partition, progress, now_ns)
+            now_ms = now_ns // _NS_PER_MS
+            ctx.timer_service().register_processing_time_timer(now_ms - now_ms % _TICK_MS + _TICK_MS)
+        return shard
+
+    def _restore(self, partition: int, progress: Progress | None, now_ns: int) -> Shard:
+        symbols = Symbols(self._signals.get, self._quotes.get)
+        shard = Shard(self._plan.rules, self._writer, symbols, now_ns, progress)
+        if progress is not None:
+            topics = [full_name(topic, self._plan.rules.topic_prefix) for topic in (TRADES, QUOTES)]
+            ends = (progress.trades.next_offset, progress.quotes.next_offset)
+            trades, quotes = (
+                self._recall.values(topic, partition, first, end)
+                for topic, first, end in zip(topics, shard.rebuild_from, ends, strict=True)
+            )
+            shard.rebuild(trades, quotes)
+        since_ns = 0 if progress is None else progress.wall_ns - self._plan.rules.revision_s * 1_000_000_000
+        for written in self._recall.finals(partition, max(0, since_ns // _NS_PER_MS)):
+            shard.published.add(*written)
+        return shard

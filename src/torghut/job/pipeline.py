@@ -1,0 +1,140 @@
+"""Wiring: two sources and a batching window in SQL, the operator, two SQL sinks.
+
+The window is one of processing time, so it drops nothing and waits for nothing: it makes one row of the records that a
+partition received within 25 ms, in their order. Python is crossed once for a batch instead of once for a record.
+
+No secret stands in the SQL: Flink shows it. The JVM takes user and password from the JAAS file that
+`java.security.auth.login.config` names, Python from its environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pyflink.common import Configuration, Types
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment
+
+from torghut.job.operator import OUTPUT_TYPE, QUOTES_KIND, TRADES_KIND, Plan, TaOperator
+from torghut.job.settings import JobSettings
+from torghut.platform.kafka.acls import group_prefix
+from torghut.wire.topics import DLQ, QUOTES, TA_BARS_1S, TA_PROVISIONAL, TA_SIGNALS, TRADES, Role, Topic, full_name
+
+JOB_NAME: Final = "torghut-ta"
+BATCH_S: Final = "0.025"
+TRANSACTION_TIMEOUT_MS: Final = 15 * 60 * 1000
+
+SETTINGS: Final = {
+    "python.execution-mode": "thread",
+    "python.fn-execution.bundle.size": "1000",
+    "python.fn-execution.bundle.time": "5",
+    "pipeline.object-reuse": "true",
+    "execution.buffer-timeout.interval": "2 ms",
+    # A uid for every operator that SQL makes, or a savepoint could not be restored after the plan changed.
+    "table.exec.uid.generation": "ALWAYS",
+}
+"""What the job needs, whatever the cluster's configuration says."""
+
+
+def build(settings: JobSettings, connection: Mapping[str, str], prefix: str) -> StreamExecutionEnvironment:
+    """The job, ready to be executed. `connection`: Kafka's client properties, without secrets."""
+    configuration = Configuration()
+    for key, value in SETTINGS.items():
+        configuration.set_string(key, value)
+    environment = StreamExecutionEnvironment.get_execution_environment(configuration)
+    environment.set_parallelism(settings.parallelism)
+    tables = StreamTableEnvironment.create(environment)
+    tables.execute_sql(_source("trades", TRADES, connection, prefix))
+    tables.execute_sql(_source("quotes", QUOTES, connection, prefix))
+    tables.execute_sql(_finals_sink(connection, prefix))
+    tables.execute_sql(_provisional_sink(connection, prefix))
+    batches = tables.sql_query(f"{_batches('trades', TRADES_KIND)} UNION ALL {_batches('quotes', QUOTES_KIND)}")
+    plan = Plan(settings.rules(prefix), settings.job_id, settings.tag)
+    outputs = (
+        tables.to_data_stream(batches)
+        .key_by(lambda row: row[0], key_type=Types.INT())
+        .process(TaOperator(plan), output_type=OUTPUT_TYPE)
+        .name("ta")
+        .uid("ta")
+    )
+    tables.create_temporary_view("outputs", tables.from_data_stream(outputs))
+    provisional = full_name(TA_PROVISIONAL, prefix)
+    sinks = tables.create_statement_set()
+    sinks.add_insert_sql(f"INSERT INTO finals SELECT k, v, topic FROM outputs WHERE topic <> '{provisional}'")  # noqa: S608 - a topic's name
+    sinks.add_insert_sql(f"INSERT INTO provisional SELECT k, v FROM outputs WHERE topic = '{provisional}'")  # noqa: S608 - a topic's name
+    sinks.attach_as_datastream()
+    return environment
+
+
+def _batches(table: str, kind: str) -> str:
+    return f"""
+        SELECT kafka_partition, '{kind}', ARRAY_JOIN(ARRAY_AGG(line), U&'\\001E'), MIN(kafka_offset), MAX(kafka_offset)
+        FROM TABLE(TUMBLE(TABLE {table}, DESCRIPTOR(arrived), INTERVAL '{BATCH_S}' SECOND))
+        GROUP BY kafka_partition, window_start, window_end"""  # noqa: S608 - our own names
+
+
+def _source(table: str, topic: Topic, connection: Mapping[str, str], prefix: str) -> str:
+    options = {
+        "connector": "kafka",
+        "topic": full_name(topic, prefix),
+        "format": "raw",
+        "scan.startup.mode": "earliest-offset",
+        "properties.group.id": f"{group_prefix(Role.TA, prefix)}-{table}",
+        "properties.fetch.max.wait.ms": "20",
+        "properties.max.poll.records": "5000",
+        # Offsets live in checkpoints; committing them would need more rights and tell nobody anything.
+        "properties.commit.offsets.on.checkpoint": "false",
+        **_properties(connection),
+    }
+    return f"""
+        CREATE TABLE {table} (
+            line STRING,
+            kafka_partition INT METADATA FROM 'partition' VIRTUAL,
+            kafka_offset BIGINT METADATA FROM 'offset' VIRTUAL,
+            arrived AS PROCTIME()
+        ) WITH ({_options(options)})"""
+
+
+def _finals_sink(connection: Mapping[str, str], prefix: str) -> str:
+    options = {
+        **_SINK,
+        "topic": ";".join(full_name(topic, prefix) for topic in (TA_BARS_1S, TA_SIGNALS, DLQ)),
+        "sink.delivery-guarantee": "exactly-once",
+        "sink.transactional-id-prefix": group_prefix(Role.TA, prefix),
+        # Aborts what a dead job left open by asking the broker, instead of trying names one after the other.
+        "sink.transaction-naming-strategy": "pooling",
+        "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MS),
+        **_properties(connection),
+    }
+    return f"CREATE TABLE finals (k STRING, v STRING, topic STRING METADATA) WITH ({_options(options)})"
+
+
+def _provisional_sink(connection: Mapping[str, str], prefix: str) -> str:
+    options = {
+        **_SINK,
+        "topic": full_name(TA_PROVISIONAL, prefix),
+        "sink.delivery-guarantee": "at-least-once",
+        **_properties(connection),
+    }
+    return f"CREATE TABLE provisional (k STRING, v STRING) WITH ({_options(options)})"
+
+
+_SINK: Final = {
+    "connector": "kafka",
+    "key.format": "raw",
+    "key.fields": "k",
+    "value.format": "raw",
+    "value.fields-include": "EXCEPT_KEY",
+    "properties.linger.ms": "2",
+    "properties.compression.type": "lz4",
+}
+
+
+def _properties(connection: Mapping[str, str]) -> dict[str, str]:
+    return {f"properties.{key}": value for key, value in connection.items()}
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    quoted = (f"'{key}' = '{str(value).replace(chr(39), chr(39) * 2)}'" for key, value in options.items())
+    return ", ".join(quoted)

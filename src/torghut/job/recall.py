@@ -1,0 +1,78 @@
+"""Re-reading Kafka after a restore: what is not worth a place in every checkpoint is read once more from the log.
+
+The input of the last minute (open seconds, prints that can be revised), and the finals that the output topics hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from torghut.job.published import Place
+from torghut.platform.kafka.reader import Partition, TopicReader
+from torghut.platform.waiting import wait_until
+from torghut.wire.envelope import decode_envelope
+from torghut.wire.topics import TA_BARS_1S, TA_SIGNALS, full_name
+
+_SETTLED_DEADLINE_S: Final = 60.0
+
+
+class Written(NamedTuple):
+    """A final record as it stands in its topic."""
+
+    place: Place
+    revision: int
+    payload: bytes
+
+
+class Recall:
+    """Reads the topics of one prefix. `client` is librdkafka's connection configuration."""
+
+    def __init__(self, client: Mapping[str, Any], prefix: str) -> None:
+        self._client: Final = dict(client)
+        self._outputs: Final = tuple(full_name(topic, prefix) for topic in (TA_BARS_1S, TA_SIGNALS))
+
+    def values(self, topic: str, partition: int, first: int, end: int) -> Iterator[str]:
+        """Record values from offset `first` up to before `end`.
+
+        Raises:
+            ReadError: they cannot be read.
+        """
+        if first >= end:
+            return
+        it = Partition(topic, partition)
+        with TopicReader(self._client, [topic]) as reader:
+            for message in reader.read({it: first}, {it: end}):
+                yield (message.value() or b"").decode(errors="replace")
+
+    def finals(self, partition: int, since_ms: int) -> Iterator[Written]:
+        """Bars and signals that were written to this partition since a time of the wall clock (ms).
+
+        Waits until no transaction is open in it: what a dead job left open is aborted when its successor starts, and
+        what stands behind it is hidden until then.
+
+        Raises:
+            ReadError: they cannot be read.
+            TimeoutError: a transaction stays open.
+        """
+        with (
+            TopicReader(self._client, self._outputs) as reader,
+            TopicReader(self._client, self._outputs, isolation="read_uncommitted") as everything,
+        ):
+            known = set(reader.partitions())
+            wanted = [it for topic in self._outputs if (it := Partition(topic, partition)) in known]
+            wait_until(
+                lambda: reader.ends(wanted) == everything.ends(wanted),
+                _SETTLED_DEADLINE_S,
+                f"transactions in partition {partition} of {', '.join(self._outputs)} to end",
+            )
+            ends = {it: end for it, (_, end) in reader.ends(wanted).items()}
+            for message in reader.read(reader.offsets_at(wanted, since_ms), ends):
+                try:
+                    envelope = decode_envelope(message.value() or b"")
+                except msgspec.MsgspecError:
+                    continue  # not ours: nothing of what we compute can equal it
+                place = Place(envelope.channel, envelope.symbol, envelope.seq)
+                yield Written(place, envelope.revision or 0, bytes(envelope.payload))

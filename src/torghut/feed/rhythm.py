@@ -39,7 +39,8 @@ class Rhythm:
     def start(self, now: float) -> None:
         """Count silence from `now` on; what was learned stays, and the pause before does not count."""
         if self.known:
-            self._before.start += now - self.last
+            for period in (self._before, self._current):
+                period.start += now - self.last
         else:
             self._before, self._current = _Period(now), _Period(now)
         self.last = now

@@ -139,6 +139,8 @@ def test_the_values_t_and_s_inside_a_message_are_no_keys() -> None:
         ),
         ('{"T":"l","S":"A","i":"},{\\"T\\":","u":1,"d":1,"t":"TIME"}', '{"i":"},{\\"T\\":","u":1,"d":1,"t":"TIME"}'),
         ('{"T":"l","S":"A","i":"},{","u":1,"d":1,"t":"TIME"}', '{"i":"},{","u":1,"d":1,"t":"TIME"}'),
+        ('{"T":"l","S":"A" ,"u":1,"d":1,"t":"TIME"}', '{"u":1,"d":1,"t":"TIME"}'),
+        ('{"T":"l","S":"B","\\u0053":"A","u":1,"d":1,"t":"TIME"}', '{"u":1,"d":1,"t":"TIME"}'),
         ('{"T":"l","S":"A","i":"{","u":1,"d":1,"t":"TIME"}', '{"i":"{","u":1,"d":1,"t":"TIME"}'),
         ('{"T":"l","S":"A","x":"é","u":1,"d":1,"t":"TIME"}', '{"x":"é","u":1,"d":1,"t":"TIME"}'),
     ],
@@ -149,6 +151,13 @@ def test_other_ways_to_write_a_message_lose_only_the_two_keys(text: str, payload
     assert parsed.messages[1].payload.decode() == dated(payload)
     assert parsed.messages[0] == one(TRADE)
     assert parsed.messages[2] == one(QUOTE)
+
+
+def test_what_looks_like_a_boundary_does_not_stand_in_for_one() -> None:
+    band = EXAMPLES[Channel.LULDS].replace('"B"', '"},{"')
+    parsed = parse_frame(f"[{band} , {TRADE}]".encode())
+    assert parsed.messages == [one(band), one(TRADE)]
+    assert b'"i":"},{"' in parsed.messages[0].payload
 
 
 @pytest.mark.parametrize("kind", ["d", "o", "zz", ""])

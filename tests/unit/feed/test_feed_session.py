@@ -306,6 +306,13 @@ def test_code_401_again_and_again_ends_the_session() -> None:
     assert not sent(outputs)
 
 
+def test_code_401_ends_the_request_at_hand() -> None:
+    session = subscribing()
+    session.received(error(401), 0.0)
+    assert kinds(session.received(error(405), 0.0)) == [Failed]
+    assert session.state is State.AUTHENTICATING
+
+
 def test_code_403_already_authenticated_is_harmless() -> None:
     session = streaming()
     outputs = session.received(error(403), 0.0)
@@ -336,6 +343,15 @@ def test_code_405_when_symbols_are_exchanged_asks_again_once_the_old_ones_are_go
     outputs = session.received(acknowledge(Subscription(trades=frozenset("B"), quotes=TWO)), 1.0)
     assert sent(outputs) == [{"action": "subscribe", "trades": ["C"]}]
     assert kinds(session.received(error(405), 1.0)) == [Failed, Subscribed]
+
+
+def test_code_405_to_unsubscribing_does_not_go_round_in_circles() -> None:
+    many = Subscription(trades=frozenset(f"S{n:03}" for n in range(600)))
+    session = streaming(Subscription())
+    session.received(acknowledge(many), 1.0)
+    session.want(Subscription(), 1.0)
+    answers = [kinds(session.received(error(405), 1.0)) for _ in range(3)]
+    assert answers == [[Failed, Subscribed, Send], [Failed, Subscribed, Send], [Failed, Subscribed]]
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,8 @@ def test_midnight_changes_nothing_for_crypto() -> None:
     assert len(scene.run(16)) == 1
 
 
-def test_delayed_data_stops_a_quarter_of_an_hour_later() -> None:
+def test_delayed_data_keeps_hours_a_quarter_of_an_hour_later() -> None:
+    assert Scene("2026-11-24T09:31", feed="delayed_sip").run(60) == []
     scene = Scene("2026-11-24T20:00", feed="delayed_sip")
     scene.run(14 * 60, BUSY)
     assert scene.run(30) == []  # extended hours, by the clock of the data
@@ -206,5 +207,6 @@ def test_an_outage_of_ours_is_not_held_for_silence() -> None:
     scene.now += 300
     scene.wall_s += 300
     scene.watchdog.subscribed(BOTH, scene.now)
-    assert scene.run(60, BUSY) == []
-    assert len(scene.run(16)) == 1
+    for _ in range(2):
+        assert scene.run(10, BUSY) == []
+        assert len(scene.run(16)) == 1

@@ -6,8 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from alpaca.common.exceptions import APIError
@@ -55,7 +54,7 @@ class Listening:
     async def handler(self, message: Any) -> None:
         self.got.append(message)
 
-    def __enter__(self) -> Listening:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -147,7 +146,7 @@ def test_alpaca_py_reconnects_after_a_drop(sim: SimProcess) -> None:
 
 def test_stock_history_is_paged_through(sim: SimProcess) -> None:
     key, secret = sim.keys()
-    client = StockHistoricalDataClient(key, secret, url_override=sim.endpoints.data_url)
+    client: Any = StockHistoricalDataClient(key, secret, url_override=sim.endpoints.data_url)
     wait_until(lambda: sim.control.state().counts.get("sip.trades", 0) > 50, 20, "some trades")
     recent = datetime.now(UTC) - timedelta(minutes=5)
     trades = client.get_stock_trades(StockTradesRequest(symbol_or_symbols=["AAPL", "MSFT"], start=recent)).data
@@ -159,7 +158,7 @@ def test_stock_history_is_paged_through(sim: SimProcess) -> None:
 
 def test_stock_bars_are_found(sim: SimProcess) -> None:
     key, secret = sim.keys()
-    client = StockHistoricalDataClient(key, secret, url_override=sim.endpoints.data_url)
+    client: Any = StockHistoricalDataClient(key, secret, url_override=sim.endpoints.data_url)
     sim.control.happen([BAR])
     request = StockBarsRequest(
         symbol_or_symbols="ACME", timeframe=TimeFrame.Minute, start=YEARS_AGO, end=YEARS_AGO + timedelta(days=1)
@@ -168,7 +167,7 @@ def test_stock_bars_are_found(sim: SimProcess) -> None:
 
 
 def test_crypto_history_needs_no_keys(sim: SimProcess) -> None:
-    client = CryptoHistoricalDataClient(url_override=sim.endpoints.data_url)
+    client: Any = CryptoHistoricalDataClient(url_override=sim.endpoints.data_url)
     wait_until(lambda: sim.control.state().counts.get("crypto.trades", 0) > 1, 20, "some trades")
     start = datetime.now(UTC) - timedelta(minutes=5)
     assert client.get_crypto_trades(CryptoTradesRequest(symbol_or_symbols="BTC/USD", start=start)).data["BTC/USD"]
@@ -183,7 +182,7 @@ def test_wrong_keys_are_403_in_history(sim: SimProcess) -> None:
 
 def test_a_rate_limit_is_waited_out(sim: SimProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     key, secret = sim.keys()
-    client = StockHistoricalDataClient(key, secret, url_override=sim.endpoints.data_url)
+    client: Any = StockHistoricalDataClient(key, secret, url_override=sim.endpoints.data_url)
     monkeypatch.setattr(client, "_retry_wait", 0)
     sim.control.history_error(429, requests=2)
     before = sim.control.state().history_requests

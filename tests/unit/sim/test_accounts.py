@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from torghut.sim import AccountError
+from torghut.sim.accounts import Accounts, key_files
+from torghut.sim.admission import Admission
+
+S = 10**9
+
+
+def pair(folder: Path, account: int = 0) -> tuple[str, str]:
+    key, secret = key_files(folder, account)
+    return key.read_text().strip(), secret.read_text().strip()
+
+
+def test_made_keys_open_their_account(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path, 2)
+    assert [accounts.verify(*pair(tmp_path, n), now_ns=0) for n in (0, 1)] == [0, 1]
+
+
+def test_key_files_are_private(tmp_path: Path) -> None:
+    Accounts(tmp_path / "keys", 1)
+    assert {path.stat().st_mode & 0o777 for path in key_files(tmp_path / "keys", 0)} == {0o600}
+
+
+def test_existing_keys_are_kept(tmp_path: Path) -> None:
+    Accounts(tmp_path, 1)
+    before = pair(tmp_path)
+    assert Accounts(tmp_path, 1).verify(*before, now_ns=0) == 0
+
+
+@pytest.mark.parametrize("wrong", [("", ""), ("nobody", "nothing"), ("ä", "ö")])
+def test_wrong_keys_open_nothing(tmp_path: Path, wrong: tuple[str, str]) -> None:
+    assert Accounts(tmp_path, 1).verify(*wrong, now_ns=0) is None
+
+
+def test_rotation_kills_the_old_pair_at_once(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path, 1)
+    old = pair(tmp_path)
+    accounts.rotate(0, now_ns=5)
+    assert accounts.verify(*old, now_ns=5) is None
+    assert accounts.verify(*pair(tmp_path), now_ns=5) == 0
+
+
+def test_rotation_with_grace_keeps_the_old_pair_for_that_long(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path, 1)
+    old = pair(tmp_path)
+    accounts.rotate(0, now_ns=5, grace_ns=10)
+    assert (accounts.verify(*old, now_ns=14), accounts.verify(*old, now_ns=15)) == (0, None)
+
+
+def test_revoked_keys_work_again_only_after_rotation(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path, 1)
+    accounts.revoke(0)
+    assert accounts.verify(*pair(tmp_path), now_ns=0) is None
+    accounts.rotate(0, now_ns=0)
+    assert accounts.verify(*pair(tmp_path), now_ns=0) == 0
+
+
+def test_keys_that_cannot_be_written_are_an_error_without_the_keys(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AccountError, match="account 0"):
+        Accounts(tmp_path / "file", 1)
+
+
+def test_one_connection_per_account_and_endpoint() -> None:
+    admission = Admission(1)
+    admission.enter(1, 0, "sip")
+    assert not admission.admits(0, "sip", 0)
+    assert admission.admits(1, "sip", 0)
+    assert admission.admits(0, "crypto", 0)
+
+
+def test_an_ended_connection_counts_no_more() -> None:
+    admission = Admission(1)
+    admission.enter(1, 0, "sip")
+    admission.leave(1, 0)
+    assert admission.admits(0, "sip", 0)
+
+
+def test_an_ended_connection_lingers_when_told_to() -> None:
+    admission = Admission(1, linger_s=2)
+    admission.enter(1, 0, "sip")
+    admission.leave(1, 0)
+    assert (admission.admits(0, "sip", 2 * S - 1), admission.admits(0, "sip", 2 * S)) == (False, True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -61,7 +62,8 @@ class FileLease:
 
     The next term is taken by creating its file exclusively (a hard link, so that it appears whole): whoever comes
     second fails, there is no lock that a paused process could keep. The holder keeps a kernel lock on its own file,
-    which the kernel drops when the process dies, however it dies.
+    which the kernel drops when the process dies, however it dies. The highest file is never removed, so the highest
+    number never falls.
     """
 
     def __init__(self, path: Path, holder: str, ttl_s: float) -> None:
@@ -111,8 +113,13 @@ class FileLease:
 
     def _current(self) -> int:
         """The highest term there is; 0 for none."""
-        names = (p.name.rpartition(".")[2] for p in self._path.parent.glob(f"{self._path.name}.*"))
-        return max((int(name) for name in names if name.isdigit()), default=0)
+        return max((term for term, _ in self._terms()), default=0)
+
+    def _terms(self) -> Iterator[tuple[int, Path]]:
+        for path in self._path.parent.iterdir():
+            name, _, suffix = path.name.rpartition(".")
+            if name == self._path.name and suffix.isdecimal():
+                yield int(suffix), path
 
     def _vacant(self, term: int) -> bool:
         """Whether the term is over: given up, its holder dead, or its time up."""
@@ -148,14 +155,17 @@ class FileLease:
             return False
         finally:
             draft.unlink()
+        if self._current() != term:  # we slept since we looked: this term was taken, ended and cleared away meanwhile
+            os.close(descriptor)
+            return False
         self._term, self._descriptor, self._until = term, descriptor, now + self.ttl_s
         self._forget_before(term)
         return True
 
     def _forget_before(self, term: int) -> None:
-        for path in self._path.parent.glob(f"{self._path.name}.*"):
-            suffix = path.name.rpartition(".")[2]
-            if suffix.isdigit() and int(suffix) < term:
+        """Clear away old terms, but for the last: who lists the folder while the next is taken finds one of the two."""
+        for old, path in self._terms():
+            if old < term - 1:
                 path.unlink(missing_ok=True)
 
     def _record(self, now: float) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.unit.forwarder.events import quote, trade
+
 from torghut.feed.messages import Message
 from torghut.forwarder.dedup import GENERATIONS, DedupWindow
 from torghut.wire.topics import Channel

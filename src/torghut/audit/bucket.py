@@ -6,12 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 from typing import NamedTuple, TypeAlias
 
-from torghut.audit import identity
-from torghut.audit.identity import COUNTED, Payload
+from torghut.audit import identity, rows
+from torghut.audit.identity import COUNTED
 from torghut.audit.model import UNREPAIRABLE, Coverage, Record, TruthEvent
 from torghut.audit.report import Example, Examples, What
+from torghut.audit.rows import Entry, Stranger
 from torghut.audit.timeline import Quantiles, Timeline
-from torghut.wire.topics import CHANNEL_TOPIC, Channel
+from torghut.audit.updates import Updates, bar_of
+from torghut.wire.topics import Channel
 
 Tally: TypeAlias = Counter[tuple[str, str]]
 """How many, by (channel, field of `ChannelCounts`)."""
@@ -37,43 +39,6 @@ class Outcome:
         self.ingest = Quantiles()
 
 
-class _Entry:
-    """An event of the truth, or several with the same bytes where only their number tells them apart.
-
-    `required` of them had to arrive, `optional` ones may have (not covered, or outside of the window).
-    """
-
-    __slots__ = ("event", "found", "optional", "repaired", "required")
-
-    def __init__(self, event: TruthEvent) -> None:
-        self.event = event
-        self.required = 0
-        self.optional = 0
-        self.found = 0
-        self.repaired = 0
-
-    @property
-    def open(self) -> bool:
-        """Whether it awaits another record."""
-        return self.found < self.required + self.optional
-
-    @property
-    def missing(self) -> int:
-        """How many records had to come and did not."""
-        return max(0, self.required - self.found)
-
-
-class _Stranger:
-    """A record with bytes that no event has; `known` once its event was found by other means."""
-
-    __slots__ = ("known", "payload", "record")
-
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        self.payload = _decode(record)
-        self.known = False
-
-
 class BucketComparison:
     """One comparison in progress: `expect` all events, `meet` all records, then `conclude`.
 
@@ -86,8 +51,9 @@ class BucketComparison:
         self._scope = scope
         self._coverage = coverage
         self._happened = happened
-        self._entries: dict[Hashable, _Entry] = {}
-        self._strangers: list[_Stranger] = []
+        self._entries: dict[Hashable, Entry] = {}
+        self._strangers: list[Stranger] = []
+        self._repaired_bars: list[Record] = []
         self._outcome = Outcome()
 
     def expect(self, events: Iterable[TruthEvent]) -> None:
@@ -98,7 +64,7 @@ class BucketComparison:
             key = event.channel, event.feed, event.symbol, event.payload
             entry = entries.get(key)
             if entry is None:
-                entry = entries[key] = _Entry(event)
+                entry = entries[key] = Entry(event)
             elif event.channel not in COUNTED:
                 continue  # told twice; one event by its identity
             happened_ns = event.happened_ns
@@ -115,27 +81,45 @@ class BucketComparison:
         for record in records:
             entry = entries.get((record.channel, record.feed, record.symbol, record.payload))
             if entry is None:
-                self._strangers.append(_Stranger(record))
+                self._strangers.append(Stranger(record))
             elif entry.found < entry.required + entry.optional:
                 self._accept(entry, record)
             else:
                 self._duplicate(entry, record)
 
-    def _accept(self, entry: _Entry, record: Record) -> None:
+    def _accept(self, entry: Entry, record: Record) -> None:
         entry.found += 1
         if record.repaired:
             entry.repaired += 1
+            self._note_bar(record)
         elif entry.required:
             self._outcome.ingest.add(record.ingest_ns - entry.event.happened_ns)
 
-    def _duplicate(self, entry: _Entry, record: Record) -> None:
+    def _duplicate(self, entry: Entry, record: Record) -> None:
+        self._note_bar(record)
         if entry.event.happened_ns >= self._scope.start_ns:
-            self._count("duplicated", record, _where(record))
+            self._count("duplicated", record, rows.where(record))
+
+    def _note_bar(self, record: Record) -> None:
+        """A repaired bar may be all that Kafka has of its minute's updates."""
+        if record.repaired and record.channel == Channel.BARS:
+            self._repaired_bars.append(record)
 
     def conclude(self) -> Outcome:
         """The result."""
+        updates = Updates(self._entries.values())
         if self._strangers:
-            self._meet_strangers()
+            self._meet_strangers(updates)
+        updates.receive(self._repaired_bars)
+        self._tell_received()
+        self._tell_missing(updates)
+        for stranger in self._strangers:
+            record = stranger.record
+            if not stranger.known and self._scope.start_ns <= record.ingest_ns < self._scope.records_end_ns:
+                self._count("unexpected", record, rows.where(record))
+        return self._outcome
+
+    def _tell_received(self) -> None:
         tally = self._outcome.tally
         for entry in self._entries.values():
             if entry.required:
@@ -143,25 +127,26 @@ class BucketComparison:
                 tally[channel, "sent"] += entry.required
                 tally[channel, "received"] += got
                 tally[channel, "repaired"] += min(entry.repaired, got)
+
+    def _tell_missing(self, updates: Updates) -> None:
         missing = [entry for entry in self._entries.values() if entry.missing]
         alike = self._by_coarse_identity() if missing else {}
         for entry in missing:
-            candidates = alike.get(_coarse_key(entry.event, _decode(entry.event)), [])
+            candidates = alike.get(rows.coarse_key(entry.event, rows.decode(entry.event)), [])
             for _ in range(entry.missing):
-                self._miss(entry, candidates.pop() if candidates else None)
-        for stranger in self._strangers:
-            record = stranger.record
-            if not stranger.known and self._scope.start_ns <= record.ingest_ns < self._scope.records_end_ns:
-                self._count("unexpected", record, _where(record))
-        return self._outcome
+                self._miss(entry, candidates.pop() if candidates else None, updates)
 
-    def _meet_strangers(self) -> None:
+    def _meet_strangers(self, updates: Updates) -> None:
         """Match by the contract's identity what has no event's bytes."""
         events = defaultdict(list)
         for entry in self._entries.values():
-            events[_key(entry.event, _decode(entry.event))].append(entry)
+            events[rows.key(entry.event, rows.decode(entry.event))].append(entry)
         for stranger in self._strangers:
-            known = events.get(_key(stranger.record, stranger.payload))
+            key = rows.key(stranger.record, stranger.payload)
+            update = updates.told_by(stranger.record)
+            if update is not None and key not in events:
+                events[key].append(bar_of(update))  # only its updates are known: the bar was before the truth
+            known = events.get(key)
             if known is not None:
                 stranger.known = True
                 waiting = next((entry for entry in known if entry.open), None)
@@ -169,52 +154,41 @@ class BucketComparison:
                     self._duplicate(known[0], stranger.record)
                 else:
                     self._accept(waiting, stranger.record)
-                    self._compare_values(waiting, stranger)
+                    self._compare_values(waiting, update, stranger)
 
-    def _compare_values(self, entry: _Entry, stranger: _Stranger) -> None:
-        record, payload, truth = stranger.record, stranger.payload, _decode(entry.event)
-        if not identity.same_values(record.channel, truth, payload, repaired=record.repaired):
+    def _compare_values(self, entry: Entry, update: Entry | None, stranger: Stranger) -> None:
+        record, payload, truth = stranger.record, stranger.payload, rows.decode(entry.event)
+        if update is None and not identity.same_values(record.channel, truth, payload, repaired=record.repaired):
             changed = {key for key in truth.keys() | payload.keys() if truth.get(key) != payload.get(key)} - {"t"}
-            self._count("wrong", record, f"{_where(record)}: {', '.join(sorted(changed))} differ")
+            self._count("wrong", record, f"{rows.where(record)}: {', '.join(sorted(changed))} differ")
 
-    def _by_coarse_identity(self) -> dict[Hashable, list[_Stranger]]:
+    def _by_coarse_identity(self) -> dict[Hashable, list[Stranger]]:
         found = defaultdict(list)
         for stranger in self._strangers:
             if not stranger.known:
-                found[_coarse_key(stranger.record, stranger.payload)].append(stranger)
+                found[rows.coarse_key(stranger.record, stranger.payload)].append(stranger)
         return found
 
-    def _miss(self, entry: _Entry, falsified: _Stranger | None) -> None:
+    def _miss(self, entry: Entry, falsified: Stranger | None, updates: Updates) -> None:
         event = entry.event
         if falsified is not None:
             falsified.known = True
             self._outcome.tally[event.channel, "received"] += 1
-            truth = identity.describe(event.channel, _decode(event))
-            self._count("wrong", falsified.record, f"{_where(falsified.record)}: the truth has {truth}")
-        elif event.channel in UNREPAIRABLE and not self._coverage.delivers(event.feed, event.happened_ns):
+            truth = identity.describe(event.channel, rows.decode(event))
+            self._count("wrong", falsified.record, f"{rows.where(falsified.record)}: the truth has {truth}")
+        elif self._unrepairable(entry, updates):
             self._count("gap", event, f"happened_ns={event.happened_ns}, no healthy connection")
         else:
             self._count("lost", event, f"happened_ns={event.happened_ns}")
 
+    def _unrepairable(self, entry: Entry, updates: Updates) -> bool:
+        """Whether no connection could deliver it, and history does not have it."""
+        event = entry.event
+        gone = event.channel in UNREPAIRABLE or updates.overwritten(entry)
+        return gone and not self._coverage.delivers(event.feed, event.happened_ns)
+
     def _count(self, what: What, row: TruthEvent | Record, where: str) -> None:
         self._outcome.tally[row.channel, what] += 1
         if self._outcome.examples.wants(what):
-            name = identity.describe(row.channel, _decode(row))
+            name = identity.describe(row.channel, rows.decode(row))
             self._outcome.examples.add(Example(what, row.channel, row.symbol, name, row.event_ts, where))
-
-
-def _decode(row: TruthEvent | Record) -> Payload:
-    marked = isinstance(row, Record) and row.repaired and row.channel == Channel.TRADES
-    return identity.decode_payload(row.payload, marked=marked)
-
-
-def _key(row: TruthEvent | Record, payload: Payload) -> Hashable:
-    return row.channel, row.feed, row.symbol, identity.identity(row.channel, row.event_ts, payload)
-
-
-def _coarse_key(row: TruthEvent | Record, payload: Payload) -> Hashable:
-    return row.channel, row.feed, row.symbol, identity.coarse(row.channel, row.event_ts, payload)
-
-
-def _where(record: Record) -> str:
-    return f"{CHANNEL_TOPIC[Channel(record.channel)].name}[{record.partition}]@{record.offset}"

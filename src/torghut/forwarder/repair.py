@@ -95,7 +95,9 @@ def gap(seen: dict[Channel, Seen], end: int, now: int, limit_ns: int) -> Gap | N
     received = min((mark.ingest_ts for mark in known), default=0)
     if received < now - limit_ns:
         start = end - limit_ns
-        lost_since = max((mark.event_ts for mark in flowing), default=0)
+        newest = max(mark.event_ts for mark in flowing)
+        # A quiet channel beside one that flowed lost nothing, and 0 is no time since which anything could be lost.
+        lost_since = newest if 0 < newest < start - LATEST_NS else None
         received = now - limit_ns
     else:
         start = min(min(mark.event_ts, mark.ingest_ts) for mark in known)

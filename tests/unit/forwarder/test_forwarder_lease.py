@@ -171,6 +171,31 @@ def test_a_holder_with_a_successor_has_lost_even_if_its_clock_disagrees(path: Pa
         mine.renew()
 
 
+def test_a_renewal_during_which_the_time_ran_out_does_not_count(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([1_000.0, 1_000.0 + TTL_S - 1, *[1_000.0 + TTL_S + 1] * 5])  # a pause between the first two in `renew`
+    monkeypatch.setattr("torghut.forwarder.lease.boot_clock", lambda: next(looks))
+    mine = held(path)
+    with pytest.raises(LeaseLost, match="ran out"):
+        mine.renew()
+
+
+def test_one_who_looks_while_the_holder_renews_in_time_does_not_get_it(
+    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = held(path)
+
+    def look() -> float:
+        monkeypatch.setattr("torghut.forwarder.lease.boot_clock", clock)
+        clock.now += TTL_S - 1
+        mine.renew()
+        clock.now += 2
+        monkeypatch.setattr("torghut.forwarder.lease.boot_clock", look)
+        return clock.now
+
+    monkeypatch.setattr("torghut.forwarder.lease.boot_clock", look)
+    assert not lease(path, "two").acquire()
+
+
 def test_one_who_never_held_cannot_renew(path: Path) -> None:
     with pytest.raises(LeaseLost):
         lease(path).renew()

@@ -68,7 +68,7 @@ class Market:
         self._agenda: list[tuple[int, int, _Action]] = []
         self._numbers = count()
         self._hour = hour_at(origin_ns)
-        self._next = origin_ns
+        self._next = origin_ns + self._gap(origin_ns)
         self._open_agenda(origin_ns)
 
     def advance(self, until_ns: int) -> list[Event]:

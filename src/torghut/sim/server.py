@@ -94,9 +94,9 @@ class Simulator:
         self._open.push_async_callback(self.stream.stop)
         data = WebServer(self.history_api.app(), settings.host, settings.data_port, **pem)
         control = WebServer(self._control_api().app(), "127.0.0.1", settings.control_port)
-        for server in (data, control):
-            server.start()
-            self._open.push_async_callback(server.stop)
+        data.start()
+        control.start()
+        self._open.push_async_callback(lambda: asyncio.gather(data.stop(), control.stop()))
         secure = "s" if tls else ""
         self.endpoints = Endpoints(
             stream_url=f"ws{secure}://{settings.host}:{stream_port}",

@@ -48,7 +48,7 @@ def build(settings: JobSettings, connection: Mapping[str, str], prefix: str) -> 
     tables.execute_sql(_source("trades", TRADES, connection, prefix))
     tables.execute_sql(_source("quotes", QUOTES, connection, prefix))
     tables.execute_sql(_finals_sink(connection, prefix))
-    tables.execute_sql(_provisional_sink(connection, prefix))
+    tables.execute_sql(_at_once_sink(connection, prefix))
     batches = tables.sql_query(f"{_batches('trades', TRADES_KIND)} UNION ALL {_batches('quotes', QUOTES_KIND)}")
     plan = Plan(settings.rules(prefix), settings.job_id, settings.tag)
     outputs = (
@@ -59,10 +59,10 @@ def build(settings: JobSettings, connection: Mapping[str, str], prefix: str) -> 
         .uid("ta")
     )
     tables.create_temporary_view("outputs", tables.from_data_stream(outputs))
-    provisional = full_name(TA_PROVISIONAL, prefix)
+    finals = " OR ".join(f"topic = '{full_name(topic, prefix)}'" for topic in _FINALS)
     sinks = tables.create_statement_set()
-    sinks.add_insert_sql(f"INSERT INTO finals SELECT k, v, topic FROM outputs WHERE topic <> '{provisional}'")  # noqa: S608 - a topic's name
-    sinks.add_insert_sql(f"INSERT INTO provisional SELECT k, v FROM outputs WHERE topic = '{provisional}'")  # noqa: S608 - a topic's name
+    sinks.add_insert_sql(f"INSERT INTO finals SELECT k, v, topic FROM outputs WHERE {finals}")  # noqa: S608 - names of topics
+    sinks.add_insert_sql(f"INSERT INTO at_once SELECT k, v, topic FROM outputs WHERE NOT ({finals})")  # noqa: S608 - as above
     sinks.attach_as_datastream()
     return environment
 
@@ -99,7 +99,7 @@ def _source(table: str, topic: Topic, connection: Mapping[str, str], prefix: str
 def _finals_sink(connection: Mapping[str, str], prefix: str) -> str:
     options = {
         **_SINK,
-        "topic": ";".join(full_name(topic, prefix) for topic in (TA_BARS_1S, TA_SIGNALS, DLQ)),
+        "topic": ";".join(full_name(topic, prefix) for topic in _FINALS),
         "sink.delivery-guarantee": "exactly-once",
         "sink.transactional-id-prefix": group_prefix(Role.TA, prefix),
         # Aborts what a dead job left open by asking the broker, instead of trying names one after the other.
@@ -110,16 +110,18 @@ def _finals_sink(connection: Mapping[str, str], prefix: str) -> str:
     return f"CREATE TABLE finals (k STRING, v STRING, topic STRING METADATA) WITH ({_options(options)})"
 
 
-def _provisional_sink(connection: Mapping[str, str], prefix: str) -> str:
+def _at_once_sink(connection: Mapping[str, str], prefix: str) -> str:
+    """Provisional records and dead letters: seen at once, and perhaps twice."""
     options = {
         **_SINK,
-        "topic": full_name(TA_PROVISIONAL, prefix),
+        "topic": ";".join(full_name(topic, prefix) for topic in (TA_PROVISIONAL, DLQ)),
         "sink.delivery-guarantee": "at-least-once",
         **_properties(connection),
     }
-    return f"CREATE TABLE provisional (k STRING, v STRING) WITH ({_options(options)})"
+    return f"CREATE TABLE at_once (k STRING, v STRING, topic STRING METADATA) WITH ({_options(options)})"
 
 
+_FINALS: Final = (TA_BARS_1S, TA_SIGNALS)
 _SINK: Final = {
     "connector": "kafka",
     "key.format": "raw",

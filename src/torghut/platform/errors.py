@@ -4,7 +4,9 @@ PlatformError
 ├── ArtifactError      a pinned component could not be fetched or is damaged
 ├── JavaError          no usable Java
 ├── StorageError       a directory cannot be written, or the disk is full
-└── KafkaError         the broker could not be set up (`platform.kafka`)
+├── KafkaError         the broker could not be set up (`platform.kafka`)
+├── FlinkError         Flink did not do what it was asked (`platform.flink`)
+└── ObjectStoreError   the object store could not be set up or read (`platform.s3`)
 
 Each message is one sentence that says what was wanted, what was seen and what to do.
 """
@@ -35,6 +37,14 @@ class StorageError(PlatformError):
 
 class KafkaError(PlatformError):
     """The broker could not be set up."""
+
+
+class FlinkError(PlatformError):
+    """Flink did not do what it was asked."""
+
+
+class ObjectStoreError(PlatformError):
+    """The object store could not be set up or read."""
 
 
 @contextmanager

@@ -21,11 +21,25 @@ FEEDS: Final = ("sim", "iex", "sip", "delayed_sip", "test", "crypto")
 _LOCK_DEADLINE_S: Final = 10.0
 
 
+class TaSubmission(msgspec.Struct, frozen=True):
+    """The job that runs: which tag, and from which state it starts the first time (`job.launch`).
+
+    `id` names this submission; its checkpoints are kept apart from those of others.
+    """
+
+    id: str
+    tag: str
+    start_from: str
+    parallelism: int = 1
+    checkpoint_interval_ms: int = 500
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The stack as a whole: `feed` as `torghut up --feed` takes it; `speed` a factor or `max`.
 
     `only`, when not empty, names the services that exist at all. `ports` fixes ports (`kafka.clients`, ...). The
-    key files are the real Alpaca's, when the feed is a real one.
+    key files are the real Alpaca's, when the feed is a real one. `ta` is the job that runs, with what it needs (MinIO,
+    Flink); None is a stack without.
     """
 
     feed: str = "sim"
@@ -41,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True):
     ports: dict[str, int] = {}
     key_id_file: str | None = None
     secret_key_file: str | None = None
+    ta: TaSubmission | None = None
 
     @property
     def is_simulated(self) -> bool:

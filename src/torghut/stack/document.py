@@ -51,12 +51,31 @@ class ForwarderEndpoint(msgspec.Struct, frozen=True):
     metrics_url: str
 
 
+class S3Endpoint(msgspec.Struct, frozen=True):
+    """The object store of checkpoints, and the files with the keys of the bucket's user."""
+
+    endpoint: str
+    bucket: str
+    access_key_file: str
+    secret_key_file: str
+
+
+class FlinkEndpoint(msgspec.Struct, frozen=True):
+    """The JobManager's REST interface, and which job runs there."""
+
+    rest_url: str
+    job_id: str
+    tag: str
+
+
 class Endpoints(msgspec.Struct, frozen=True):
     """Everything that can be connected to. `forwarders` has one entry for each instance."""
 
     kafka: KafkaEndpoint
     sim: SimEndpoint | None = None
     forwarders: dict[str, ForwarderEndpoint] = {}
+    s3: S3Endpoint | None = None
+    flink: FlinkEndpoint | None = None
 
 
 class ProcessRecord(msgspec.Struct, frozen=True):
@@ -94,6 +113,8 @@ class StackDocument(msgspec.Struct, frozen=True, kw_only=True):
     sim: SimEndpoint | None = None
     forwarder: ForwarderEndpoint | None = None
     forwarders: dict[str, ForwarderEndpoint] = {}
+    s3: S3Endpoint | None = None
+    flink: FlinkEndpoint | None = None
     ports: dict[str, int]
     processes: dict[str, ProcessRecord]
     problem: str | None = None

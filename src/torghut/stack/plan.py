@@ -6,9 +6,9 @@ from torghut.stack.context import Context
 from torghut.stack.desired import Desired
 from torghut.stack.document import Endpoints
 from torghut.stack.service import Service
-from torghut.stack.services import forwarder, kafka, sim
+from torghut.stack.services import flink, forwarder, kafka, minio, sim
 
-TASKS = ("provision",)
+TASKS = ("provision", "store")
 
 
 def plan(context: Context, desired: Desired) -> dict[str, Service]:
@@ -18,6 +18,8 @@ def plan(context: Context, desired: Desired) -> dict[str, Service]:
         *kafka.services(context),
         *sim.services(context),
         *forwarder.services(context, desired.process("forwarder").count),
+        *minio.services(context),
+        *flink.services(context),
     )
     return {
         service.name: service
@@ -34,4 +36,6 @@ def endpoints(context: Context, services: dict[str, Service]) -> Endpoints:
         forwarders={
             name: forwarder.endpoint(context, name) for name in services if name.partition("-")[0] == "forwarder"
         },
+        s3=minio.endpoint(context) if "minio" in services else None,
+        flink=flink.endpoint(context) if "jobmanager" in services else None,
     )

@@ -1,0 +1,200 @@
+"""Flink's REST interface: the few questions and orders that operating one job takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+import httpx
+import msgspec
+
+from torghut.platform.errors import FlinkError
+from torghut.platform.waiting import wait_until
+
+_REQUEST_S: Final = 10.0
+_SAVEPOINT_DEADLINE_S: Final = 120.0
+
+
+class Vertex(msgspec.Struct, frozen=True):
+    """A task of a job: its id, its name and the state of all its subtasks."""
+
+    id: str
+    name: str
+    status: str
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A job: `state` is RUNNING as soon as it is scheduled; it works when all vertices are RUNNING, too."""
+
+    jid: str
+    name: str
+    state: str
+    vertices: list[Vertex] = []
+
+    @property
+    def works(self) -> bool:
+        """Whether every task runs."""
+        return self.state == "RUNNING" and bool(self.vertices) and all(v.status == "RUNNING" for v in self.vertices)
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """A completed checkpoint. Times in ms, size in bytes."""
+
+    id: int
+    trigger_timestamp: int
+    end_to_end_duration: int
+    state_size: int
+    external_path: str | None = None
+    latest_ack_timestamp: int = 0
+
+
+class Restored(msgspec.Struct, frozen=True):
+    """What the job was restored from."""
+
+    id: int
+    is_savepoint: bool
+    external_path: str | None = None
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many checkpoints there were since the JobManager started."""
+
+    completed: int
+    failed: int
+
+
+class _Latest(msgspec.Struct, frozen=True):
+    completed: Checkpoint | None = None
+    restored: Restored | None = None
+
+
+class Checkpoints(msgspec.Struct, frozen=True):
+    """The state of checkpointing."""
+
+    counts: Counts
+    latest: _Latest
+
+
+class _Exception(msgspec.Struct, frozen=True, rename="camel"):
+    exception_name: str
+    stacktrace: str
+    timestamp: int
+
+
+class _History(msgspec.Struct, frozen=True):
+    entries: list[_Exception] = []
+
+
+class _Exceptions(msgspec.Struct, frozen=True, rename={"history": "exceptionHistory"}):
+    history: _History = _History()
+
+
+class _Overview(msgspec.Struct, frozen=True):
+    taskmanagers: int
+
+
+class _Metric(msgspec.Struct, frozen=True):
+    id: str
+    value: str = ""
+
+
+class Flink:
+    """A JobManager by its URL. Close it (`with`)."""
+
+    def __init__(self, url: str, timeout_s: float = _REQUEST_S) -> None:
+        self._http: Final = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def _get(self, path: str, kind: Any) -> Any:  # noqa: ANN401 - what `kind` says
+        return self._request("GET", path, kind)
+
+    def _request(self, method: str, path: str, kind: Any, body: object = None) -> Any:  # noqa: ANN401 - as above
+        try:
+            response = self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise FlinkError(f"Flink does not answer at {self._http.base_url} ({type(error).__name__})") from error
+        if response.is_error:
+            raise FlinkError(f"Flink refused {method} {path}: {' '.join(response.text.split())[:300]}")
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except msgspec.MsgspecError as error:
+            raise FlinkError(f"Flink's answer to {method} {path} is not understood: {error}") from error
+
+    def taskmanagers(self) -> int:
+        """How many TaskManagers there are.
+
+        Raises:
+            FlinkError: no answer.
+        """
+        found: _Overview = self._get("/overview", _Overview)
+        return found.taskmanagers
+
+    def job(self, job_id: str) -> Job:
+        """The job and its tasks.
+
+        Raises:
+            FlinkError: no answer, or there is no such job.
+        """
+        found: Job = self._get(f"/jobs/{job_id}", Job)
+        return found
+
+    def checkpoints(self, job_id: str) -> Checkpoints:
+        """Completed and failed checkpoints.
+
+        Raises:
+            FlinkError: as for `job`.
+        """
+        found: Checkpoints = self._get(f"/jobs/{job_id}/checkpoints", Checkpoints)
+        return found
+
+    def last_error(self, job_id: str) -> str | None:
+        """The innermost cause of the newest failure, in one line.
+
+        Raises:
+            FlinkError: as for `job`.
+        """
+        found: _Exceptions = self._get(f"/jobs/{job_id}/exceptions", _Exceptions)
+        if not found.history.entries:
+            return None
+        lines = found.history.entries[0].stacktrace.splitlines()
+        causes = [line for line in lines if line.startswith("Caused by: ")]
+        return (causes or lines or ["unknown"])[-1].removeprefix("Caused by: ")[:500]
+
+    def metrics(self, job_id: str, vertex: str, names: Sequence[str]) -> dict[str, str]:
+        """Values of a vertex's metrics, `SUBTASK.NAME` to value; those that do not exist are left out.
+
+        Raises:
+            FlinkError: as for `job`.
+        """
+        path = f"/jobs/{job_id}/vertices/{vertex}/metrics"
+        found: list[_Metric] = self._get(f"{path}?get={','.join(names)}" if names else path, list[_Metric])
+        return {metric.id: metric.value for metric in found}
+
+    def savepoint(self, job_id: str, directory: str, *, stop: bool) -> str:
+        """Take a savepoint, and with `stop` end the job with it. Returns its path.
+
+        Raises:
+            FlinkError: it failed; the job goes on.
+            TimeoutError: no end in two minutes.
+        """
+        if stop:
+            order = self._request("POST", f"/jobs/{job_id}/stop", dict, {"drain": False, "targetDirectory": directory})
+        else:
+            body = {"cancel-job": False, "target-directory": directory}
+            order = self._request("POST", f"/jobs/{job_id}/savepoints", dict, body)
+        path = f"/jobs/{job_id}/savepoints/{order['request-id']}"
+
+        def done() -> dict[str, Any] | None:
+            answer: dict[str, Any] = self._get(path, dict)
+            return answer["operation"] if answer["status"]["id"] == "COMPLETED" else None
+
+        operation = wait_until(done, _SAVEPOINT_DEADLINE_S, "the savepoint to be complete", 0.1)
+        if "location" not in operation:
+            cause = operation.get("failure-cause", {}).get("stack-trace", "unknown").splitlines()
+            raise FlinkError(f"the savepoint failed, the job goes on: {cause[0][:300]}")
+        return str(operation["location"])

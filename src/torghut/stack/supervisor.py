@@ -141,6 +141,8 @@ class Supervisor:
             sim=where.sim,
             forwarder=where.forwarders.get("forwarder"),
             forwarders=where.forwarders,
+            s3=where.s3,
+            flink=where.flink,
             ports=self._context.ports.all(),
             processes={name: self._record(name, unit) for name, unit in self._units.items()},
             problem=self._problem,

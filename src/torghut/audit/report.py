@@ -58,26 +58,26 @@ class Example(msgspec.Struct, frozen=True):
 class Spread(msgspec.Struct, frozen=True):
     """Quantiles of a latency, ms; null where nothing was measured."""
 
-    p50: float | None
-    p99: float | None
+    p50: float | None = None
+    p99: float | None = None
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """`provisional` and `final` are of TA records; `ingest` is from an event to its `ingest_ts`, live records only."""
 
-    provisional: Spread | None = None
-    final: Spread | None = None
-    ingest: Spread | None = None
+    provisional: Spread = Spread()
+    final: Spread = Spread()
+    ingest: Spread = Spread()
 
 
 class BarCounts(msgspec.Struct, frozen=True):
-    """TA's 1-second bars against a recomputation of our own."""
+    """TA's 1-second bars against a recomputation of our own; null while they are not audited."""
 
-    expected: int
-    final: int
-    missing: int
-    duplicated: int
-    wrong: int
+    expected: int | None = None
+    final: int | None = None
+    missing: int | None = None
+    duplicated: int | None = None
+    wrong: int | None = None
 
     @property
     def bad(self) -> bool:
@@ -86,7 +86,7 @@ class BarCounts(msgspec.Struct, frozen=True):
 
 
 class SignalCounts(BarCounts, frozen=True):
-    """TA's signals against a recomputation of our own."""
+    """TA's signals against a recomputation of our own; null while they are not audited."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,8 +100,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     window: Period
     channels: dict[str, ChannelCounts]
-    bars: BarCounts | None = None
-    signals: SignalCounts | None = None
+    bars: BarCounts = BarCounts()
+    signals: SignalCounts = SignalCounts()
     max_gap_ms: float = 0.0
     latency_ms: Latency = Latency()
     fencing: int = 0

@@ -16,11 +16,7 @@ from torghut.cli.times import parse_when
 from torghut.wire.times import NS_PER_S
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from torghut.audit import Report
     from torghut.audit.model import Truth
-    from torghut.audit.report import ChannelCounts
 
 
 def audit(
@@ -49,6 +45,7 @@ def audit(
     The Kafka of the running stack is read as its user `audit`, another one by the KAFKA_ variables.
     """
     from torghut.audit import AuditRequest, run  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.cli.audit_report import print_report  # noqa: PLC0415
     from torghut.cli.connection import kafka_settings  # noqa: PLC0415
 
     start_ns, end_ns = parse_when(since), parse_when(until)
@@ -66,7 +63,7 @@ def audit(
     if as_json:
         print_json(report)
     else:
-        _print(report)
+        print_report(report)
     if report.verdict != "ok":
         raise typer.Exit(Exit.BAD)
 
@@ -101,63 +98,6 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("auditing") as status:
         yield status.update
-
-
-def _print(report: Report) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    console = Console()
-    counts = ("sent", "received", "repaired", "lost", "duplicated", "unexpected", "wrong", "reordered", "seq_gaps")
-    table = Table("channel", title="torghut audit", title_justify="left")
-    for name in (*counts, "gap", "dlq"):
-        table.add_column(name, justify="right")
-    for channel, found in report.channels.items():
-        table.add_row(channel, *(_cell(found, name) for name in (*counts, "gap", "dlq")))
-    console.print(table)
-    _print_rest(console, report)
-
-
-def _cell(counts: ChannelCounts, name: str) -> str:
-    from torghut.audit.report import BAD  # noqa: PLC0415
-
-    value = getattr(counts, name)
-    colour = "red" if name in BAD else "yellow"
-    return f"[{colour}]{value:,}" if value and name in (*BAD, "gap", "dlq") else f"{value:,}"
-
-
-def _print_rest(console: Console, report: Report) -> None:
-    from rich.markup import escape  # noqa: PLC0415
-
-    ingest = report.latency_ms.ingest
-    if ingest is not None and ingest.p50 is not None:
-        console.print(f"event to ingest: p50 {ingest.p50:g} ms, p99 {ingest.p99:g} ms", end="; ")
-    console.print(f"longest stall of delivery: {report.max_gap_ms:,.0f} ms")
-    if report.injected or report.dlq:
-        injected = ", ".join(f"{count:,} {what}" for what, count in sorted(report.injected.items())) or "none"
-        console.print(f"bad frames sent: {injected}; dead letters: {report.dlq:,}")
-    for example in report.examples:
-        console.print(
-            f"  [red]{example.what}[/] {example.channel} {escape(example.symbol)}"
-            f" {escape(example.identity)}: {escape(example.where)}",
-            highlight=False,
-            soft_wrap=True,
-        )
-    console.print(f"[bold {'green' if report.verdict == 'ok' else 'red'}]{report.verdict}[/]: {_sentence(report)}")
-
-
-def _sentence(report: Report) -> str:
-    from torghut.audit.report import BAD  # noqa: PLC0415
-
-    sent = sum(counts.sent for counts in report.channels.values())
-    gap = sum(counts.gap for counts in report.channels.values())
-    bad = {name: sum(getattr(counts, name) for counts in report.channels.values()) for name in BAD}
-    bad |= {"fencing": report.fencing, "undecodable": report.undecodable}
-    what = ", ".join(f"{count:,} {name}" for name, count in bad.items() if count)
-    text = f"of {sent:,} events {what}" if what else f"all {sent:,} events are in Kafka exactly once, unchanged"
-    if gap:
-        text += f" ({gap:,} halts or bands fell into a disconnect, which no history can repair)"
-    return f"{text}; {report.records:,} records read in {report.seconds:.1f} s"
 
 
 def register(app: typer.Typer) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from torghut.config import ConfigError
 from torghut.forwarder.kafka_errors import Trouble
 from torghut.forwarder.readiness import Readiness
 from torghut.wire import topics
@@ -80,9 +81,8 @@ class Announcer:
                 on_delivery=self._report,
                 timestamp=record.ts // NS_PER_MS,
             )
-        except (KafkaException, BufferError) as error:
-            cause = error.args[0] if isinstance(error, KafkaException) else KafkaError(KafkaError._QUEUE_FULL)  # noqa: SLF001
-            self._failed(cause)
+        except (ConfigError, KafkaException, BufferError) as error:
+            self._failed(_cause(error))
 
     def _connected(self) -> Producer:
         if self._producer is None:
@@ -107,3 +107,14 @@ class Announcer:
         self._in_flight = None
         self._producer = None
         self._retry_at = time.monotonic() + 1.0
+
+
+def _cause(error: ConfigError | KafkaException | BufferError) -> KafkaError:
+    """The same as Kafka's error. Settings are read anew each time: a secret may be missing while it is exchanged."""
+    if isinstance(error, KafkaException):
+        cause: KafkaError = error.args[0]
+        return cause
+    if isinstance(error, ConfigError):
+        code = KafkaError._SSL if "CA_FILE" in str(error) else KafkaError._AUTHENTICATION  # noqa: SLF001 - librdkafka's local codes
+        return KafkaError(code, str(error))
+    return KafkaError(KafkaError._QUEUE_FULL)  # noqa: SLF001

@@ -163,9 +163,8 @@ class FileLease:
         return True
 
     def _forget_before(self, term: int) -> None:
-        """Clear away old terms, but for the last: who lists the folder while the next is taken finds one of the two."""
         for old, path in self._terms():
-            if old < term - 1:
+            if old < term:
                 path.unlink(missing_ok=True)
 
     def _record(self, now: float) -> bytes:

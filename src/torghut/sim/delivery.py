@@ -47,7 +47,7 @@ class Delivery:
     def __init__(self, seed: int) -> None:
         self.disturbance = CALM
         self._random = Random(seed)  # noqa: S311 - faults, not secrets
-        self._waiting: list[tuple[int, int, Event]] = []
+        self._held: list[tuple[int, int, Event]] = []
         self._numbers = count()
         self._last_due = 0
         self._recent: deque[tuple[int, Event]] = deque(maxlen=_RECENT)
@@ -55,7 +55,7 @@ class Delivery:
     def pass_on(self, now_ns: int, events: Sequence[Event]) -> Sequence[Event]:
         """Take what happened; returns what goes out now."""
         self._recent.extend((now_ns, event) for event in events if event.kind in REPEATABLE)
-        if self.disturbance.calm and not self._waiting:
+        if self.disturbance.calm and not self._held:
             return events
         for event in events:
             self._schedule(now_ns, event)
@@ -64,9 +64,14 @@ class Delivery:
     def due(self, now_ns: int) -> list[Event]:
         """What was held back until now."""
         out = []
-        while self._waiting and self._waiting[0][0] <= now_ns:
-            out.append(heapq.heappop(self._waiting)[2])
+        while self._held and self._held[0][0] <= now_ns:
+            out.append(heapq.heappop(self._held)[2])
         return out
+
+    @property
+    def waiting(self) -> int:
+        """Messages that are held back."""
+        return len(self._held)
 
     def recent(self, since_ns: int) -> list[Event]:
         """Trades and bars that happened since then (the newest 20,000 at most), oldest first."""
@@ -86,7 +91,7 @@ class Delivery:
             self._push(due + draw.randrange(_REPEAT_WITHIN_NS), again)
 
     def _push(self, due: int, event: Event) -> None:
-        heapq.heappush(self._waiting, (due, next(self._numbers), event))
+        heapq.heappush(self._held, (due, next(self._numbers), event))
 
 
 def channels_or_all(channels: Sequence[str]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from torghut.sim.events import Event
 from torghut.sim.replay import Recorded, Renumbering, Timeline, retimed
 from torghut.wire.times import NS_PER_MS, NS_PER_S
 
-_TICK_S: Final = 0.002
+_TICK_S: Final = 0.004
 _STEP_NS: Final = 10 * NS_PER_MS
 _MOST_BEHIND_NS: Final = 500 * NS_PER_MS
 _BATCH: Final = 400

@@ -29,6 +29,7 @@ _CRYPTO_PATH: Final = "/v1beta3/crypto/us"
 _STOCK_FEEDS: Final = ("sip", "iex", "delayed_sip", "test")
 _WATCH_INTERVAL_S: Final = 0.25
 _RELEASE_INTERVAL_S: Final = 0.005
+_IDLE_INTERVAL_S: Final = 0.05
 
 
 def feed_at(path: str) -> str | None:
@@ -127,7 +128,7 @@ class StreamServer:
     async def release(self) -> None:
         """For ever: send what delivery held back, when its time comes."""
         while True:
-            await asyncio.sleep(_RELEASE_INTERVAL_S)
+            await asyncio.sleep(_RELEASE_INTERVAL_S if self.delivery.waiting else _IDLE_INTERVAL_S)
             self._spread(self.delivery.due(self.clock()))
 
     def abandon(self, connection: Connection) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from torghut.cli import audit, forwarder, output, sim, stack, tail
+from torghut.cli import audit, bench, forwarder, output, sim, stack, ta, tail
 
 app = typer.Typer(
     name="torghut",
@@ -17,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(sim.app, name="sim")
+app.add_typer(ta.app, name="ta")
+app.add_typer(bench.app, name="bench")
 stack.register(app)
 audit.register(app)
 tail.register(app)

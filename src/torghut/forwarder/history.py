@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 import msgspec
 
-from torghut.config import AlpacaKeys, AlpacaSettings
+from torghut.config import AlpacaKeys, AlpacaSettings, ConfigError
 from torghut.feed.errors import MessageError
 from torghut.feed.messages import INVALID_MESSAGE, Message, Reject, parse_history
 from torghut.wire.times import NS_PER_S, format_rfc3339
@@ -117,7 +117,11 @@ class History:
         decoder = msgspec.json.Decoder(_PAGES[kind])
         found: list[Past] = []
         while True:
-            page = decoder.decode(await self._get(kind.value, query))
+            answer = await self._get(kind.value, query)
+            try:
+                page = decoder.decode(answer)
+            except msgspec.MsgspecError as error:
+                raise HistoryError(f"history of {kind.value}: not a page ({error})", httpx.codes.OK) from error
             for symbol, rows in (page.rows or {}).items():
                 found += self._parsed(kind, symbol, rows)
             if not page.next_page_token:
@@ -133,19 +137,21 @@ class History:
                 self._reject(Reject(raw, INVALID_MESSAGE, str(error), symbol))
 
     async def _get(self, kind: str, query: dict[str, str]) -> bytes:
-        keys = self._keys()
-        headers = {
-            "APCA-API-KEY-ID": keys.key_id.get_secret_value(),
-            "APCA-API-SECRET-KEY": keys.secret_key.get_secret_value(),
-        }
+        try:
+            keys = self._keys()
+        except ConfigError as error:  # a secret may be missing while it is exchanged
+            raise HistoryError(f"history of {kind}: {error}", 0) from error
+        pair = keys.key_id.get_secret_value(), keys.secret_key.get_secret_value()
+        headers = {"APCA-API-KEY-ID": pair[0], "APCA-API-SECRET-KEY": pair[1]}
         try:
             answer = await self._client.get(self._base + kind, params=query, headers=headers)
         except httpx.HTTPError as error:
             raise HistoryError(f"history of {kind}: {type(error).__name__}", 0) from error
         if answer.status_code != httpx.codes.OK:
             wait = answer.headers.get("retry-after", "")
+            text = answer.text.replace(pair[1], "***").replace(pair[0], "***")[:200]
             raise HistoryError(
-                f"history of {kind}: http_{answer.status_code} {answer.text[:200]}",
+                f"history of {kind}: http_{answer.status_code} {text}",
                 answer.status_code,
                 float(wait) if wait.isdigit() else None,
             )

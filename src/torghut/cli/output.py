@@ -32,6 +32,7 @@ def errors_as_sentences() -> Iterator[None]:
     from torghut.client.errors import ClientError  # noqa: PLC0415
     from torghut.config import ConfigError  # noqa: PLC0415 - keeps `--help` instant
     from torghut.platform.errors import PlatformError  # noqa: PLC0415
+    from torghut.sim import SimError  # noqa: PLC0415
     from torghut.stack.errors import StackError, StartError  # noqa: PLC0415
 
     try:
@@ -39,7 +40,7 @@ def errors_as_sentences() -> Iterator[None]:
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(Exit.BAD)
-    except (AuditError, ClientError, ConfigError, PlatformError, StackError) as error:
+    except (AuditError, ClientError, ConfigError, PlatformError, SimError, StackError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(Exit.WRONG_USE)
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 
 from torghut.config import KafkaSettings, load
+from torghut.job.gauges import Gauges
 from torghut.job.recall import Recall
 from torghut.job.records import Batch, Writer
 from torghut.job.shard import Progress, Rules, Shard, Symbols, dump_progress, load_progress
@@ -63,6 +64,7 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
         rules = self._plan.rules
         self._writer = Writer(rules.topic_prefix, self._plan.job_id, self._plan.tag)
         self._recall = Recall(load(KafkaSettings).client(), rules.topic_prefix)
+        self._gauges = Gauges(runtime_context.get_metrics_group())
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Take in one batch: (partition, kind, text, first offset, last offset)."""
@@ -79,8 +81,10 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Look whether silence closes something."""
         now_ns = time.time_ns()
-        shard = self._shard(ctx.get_current_key(), now_ns, ctx)
+        partition = ctx.get_current_key()
+        shard = self._shard(partition, now_ns, ctx)
         shard.advance(now_ns)
+        self._gauges.show(partition, shard.counts, shard.clock, now_ns)
         ctx.timer_service().register_processing_time_timer(timestamp - timestamp % _TICK_MS + _TICK_MS)
         yield from self._finish(shard, now_ns)
 

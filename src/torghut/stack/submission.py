@@ -9,8 +9,11 @@ from typing import Final
 
 import msgspec
 
+from torghut.config import load
 from torghut.job.launch import LATEST, NONE
-from torghut.job.tags import Tags
+from torghut.job.observing import Observer
+from torghut.job.settings import JobSettings
+from torghut.job.tags import TagError, Tags
 from torghut.platform.artifacts import Report, cache_directory
 from torghut.platform.flink.configuration import SAVEPOINTS
 from torghut.platform.flink.rest import Flink
@@ -19,6 +22,7 @@ from torghut.stack.desired import Desired, TaSubmission, change_desired, set_run
 from torghut.stack.document import FlinkEndpoint, S3Endpoint, running_document
 from torghut.stack.errors import NoStackError, StackError
 from torghut.stack.home import Home
+from torghut.wire.status import TaStatus
 
 JOB_ID: Final = "7a000000000000000000000000000001"
 """Fixed: it is the same job, whatever its version, and it names the directory of its checkpoints."""
@@ -47,13 +51,15 @@ def submit(
     there is one), `savepoint` (one that is taken now, and stops the job that runs), `none`, or a URI.
 
     Raises:
-        StackError: there is no stack, or no job to take a savepoint of.
-        TagError: the tag cannot be used.
+        StackError: there is no stack, no job to take a savepoint of, or the tag cannot be used.
         PlatformError: a component is missing, or the savepoint failed.
     """
     if running_document(home) is None:
         raise NoStackError(f"no stack runs in {home.root}: start it with `torghut up`")
-    installed = tags(home).install(tag, PACKAGE)
+    try:
+        installed = tags(home).install(tag, PACKAGE)
+    except TagError as error:
+        raise StackError(str(error)) from error
     report(f"tag {tag}: {installed.digest[:12]}")
     ensure(cache_directory(environment), report)
     if start_from == SAVEPOINT:
@@ -99,4 +105,16 @@ def running_job(home: Home) -> tuple[FlinkEndpoint, S3Endpoint]:
     return document.flink, document.s3
 
 
-__all__ = ["JOB_ID", "LATEST", "NONE", "SAVEPOINT", "running_job", "submit", "tags", "take_savepoint"]
+def job_status(home: Home) -> TaStatus:
+    """What the job says of itself now.
+
+    Raises:
+        StackError: no stack runs, or no job was submitted.
+    """
+    flink, _ = running_job(home)
+    settings = load(JobSettings, {"TA_JOB_ID": flink.job_id, "TA_TAG": flink.tag})
+    with Flink(flink.rest_url) as rest:
+        return Observer(rest, settings).observe(time.time_ns())
+
+
+__all__ = ["JOB_ID", "LATEST", "NONE", "SAVEPOINT", "job_status", "running_job", "submit", "tags", "take_savepoint"]

@@ -1,4 +1,4 @@
-"""JobManager and TaskManager in application mode. Only there when a job is submitted."""
+"""JobManager and TaskManager in application mode, and the status writer. Only there when a job is submitted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torghut.platform.flink.commands import process_environment, taskmanager_com
 from torghut.platform.flink.configuration import S3, Cluster, ClusterPorts, write_configuration
 from torghut.platform.flink.rest import Flink
 from torghut.stack.components import locate
-from torghut.stack.context import Context
+from torghut.stack.context import Context, torghut
 from torghut.stack.desired import TaSubmission
 from torghut.stack.document import FlinkEndpoint
 from torghut.stack.service import Answer, Service
@@ -60,8 +60,19 @@ class TaskManagerProbe:
         return Answer(count > 0, "ok" if count else "the JobManager does not know it yet")
 
 
+class _Always:
+    """For a process that is ready when it runs."""
+
+    def ask(self) -> Answer:
+        """Yes."""
+        return Answer(True, "ok")
+
+
+ALWAYS = _Always()
+
+
 def services(context: Context) -> tuple[Service, ...]:
-    """Both, if a job is submitted."""
+    """All three, if a job is submitted."""
     submission = context.settings.ta
     if submission is None:
         return ()
@@ -90,7 +101,19 @@ def services(context: Context) -> tuple[Service, ...]:
         ports=context.named_ports(*_TASKMANAGER_PORTS),
         prepare=prepare,
     )
-    return jobmanager, taskmanager
+    writer = Service(
+        name="ta-status",
+        command=torghut("ta", "status-writer"),
+        environment={
+            **kafka.client_environment(kafka.endpoint(context), "ta", context.settings.topic_prefix),
+            "TA_JOB_ID": JOB_ID,
+            "TA_TAG": submission.tag,
+            "FLINK_REST_URL": cluster.rest_url,
+        },
+        probe=ALWAYS,
+        depends_on=("kafka", "provision"),
+    )
+    return jobmanager, taskmanager, writer
 
 
 def _cluster(context: Context, submission: TaSubmission) -> Cluster:

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from torghut.job.clock import Bounds, Clock, TopicClock
+from torghut.job.gauges import Gauges, Reading, names_of, readings
+from torghut.job.shard import Counts
+from torghut.job.status import STALLED, UNREACHABLE, assemble
+from torghut.platform.flink.rest import Checkpoints, Job
+
+MS = 1_000_000
+NOW = 1_700_000_100_000 * MS
+RUNNING = msgspec.convert(
+    {"jid": "j", "name": "n", "state": "RUNNING", "vertices": [{"id": "v", "name": "ta", "status": "RUNNING"}]}, Job
+)
+
+
+def checkpoints(age_ms: int, failed: int = 0) -> Checkpoints:
+    last = {"id": 7, "trigger_timestamp": NOW // MS - age_ms, "end_to_end_duration": 40, "state_size": 1}
+    return msgspec.convert({"counts": {"completed": 1, "failed": failed}, "latest": {"completed": last}}, Checkpoints)
+
+
+class Group:
+    """Flink's metric group, as the operator sees it."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, str] = {}
+
+    def distribution(self, name: str) -> Any:
+        group = self
+
+        class Shown:
+            def update(self, value: int) -> None:
+                group.shown[f"0.ta.{name}"] = str(value)
+
+        return Shown()
+
+
+def test_what_the_operator_shows_is_what_the_status_reads() -> None:
+    group = Group()
+    clock = Clock(Bounds(), TopicClock(NOW, newest=NOW), TopicClock(NOW, newest=NOW - 500 * MS))
+    Gauges(group).show(3, Counts(records=5, late=1, written=2), clock, NOW)
+    names = names_of([*group.shown, "0.numRecordsIn"])
+    assert readings({name: group.shown[name] for name in names}) == {
+        3: Reading(watermark_ms=NOW // MS - 2500, last_event_ms=NOW // MS, idle=0, records=5, written=2, late=1)
+    }
+
+
+def test_the_lag_is_that_of_the_slowest_partition_that_is_not_idle() -> None:
+    now_ms = NOW // MS
+    partitions = {
+        0: Reading(watermark_ms=now_ms - 2000, records=1),
+        1: Reading(watermark_ms=now_ms - 2600, records=2),
+        2: Reading(watermark_ms=now_ms - 90_000, idle=1),
+        3: Reading(idle=1),
+    }
+    status = assemble("j", "v1", RUNNING, checkpoints(100), partitions, NOW)
+    assert (status.watermark_lag_ms, status.idle_partitions, status.records_in) == (2600, [2, 3], 3)
+
+
+def test_failing_checkpoints_are_not_called_running() -> None:
+    status = assemble("j", "v1", RUNNING, checkpoints(31_000, failed=60), {}, NOW)
+    assert (status.status, status.checkpoint.age_ms, status.checkpoint.failed) == (STALLED, 31_000, 60)
+
+
+def test_a_job_that_works_is_running() -> None:
+    assert assemble("j", "v1", RUNNING, checkpoints(100), {}, NOW).status == "RUNNING"
+
+
+def test_flink_that_does_not_answer_is_unreachable() -> None:
+    status = assemble("j", "v1", None, None, {}, NOW)
+    assert (status.status, status.checkpoint.id, status.last_event_ts) == (UNREACHABLE, None, None)

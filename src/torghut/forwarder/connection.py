@@ -35,8 +35,12 @@ from torghut.forwarder.readiness import OPEN, Gate
 from torghut.forwarder.repair import Repair
 from torghut.forwarder.stream import Stream, StreamError
 from torghut.wire.status import Reason
+from torghut.wire.topics import Channel
 
 TICK_S: Final = 0.25
+
+FLOWING: Final = (Channel.TRADES, Channel.QUOTES)
+"""Channels of which a connection that works soon delivers something."""
 
 _log = structlog.get_logger()
 
@@ -67,6 +71,7 @@ class Connection:
         report: Callable[[Gate], None],
     ) -> None:
         self._session = Session(wanted, keys)
+        self._state = wanted
         self._watchdog = watchdog
         self._backoff = backoff
         self._intake = intake
@@ -77,6 +82,8 @@ class Connection:
         self._stream = Stream(self._opened, self._received)
         self._ending: Ending | None = None
         self._repairing: asyncio.Task[None] | None = None
+        self._unheard: set[Channel] = set()
+        """What was not heard on this connection by the end of its repair: a quiet market, or a mute feed."""
         self._refused: Failed | None = None
 
     async def run(self, url: str) -> Ending:
@@ -135,8 +142,11 @@ class Connection:
         now = time.monotonic()
         for output in self._session.received(message, now):
             if type(output) is Data:
+                channels = {message.channel for message in output.messages}
+                if self._unheard and not self._unheard.isdisjoint(channels):
+                    self._heard()
                 self._intake.live(output.messages, ingest_ts)
-                for channel in {message.channel for message in output.messages}:
+                for channel in channels:
                     self._watchdog.observed(channel, now)
             else:
                 self._apply([output])
@@ -174,6 +184,7 @@ class Connection:
         _log.info("subscribed", channels=subscribed.state.channels(), settled=subscribed.settled)
         if not subscribed.settled:
             return
+        self._state = subscribed.state
         if subscribed.missing:
             self._refused = self._refused or Failed(
                 Reason.ALPACA_SUBSCRIPTION, None, "the acknowledgement does not cover all that is wanted", Recovery.KEEP
@@ -181,7 +192,7 @@ class Connection:
         else:
             self._refused = None
         if self._repairing is None:
-            self._repairing = asyncio.create_task(self._catch_up(subscribed.state))
+            self._repairing = asyncio.create_task(self._catch_up())
         elif not self._intake.holding:
             self._report(self._gate())
 
@@ -192,7 +203,16 @@ class Connection:
         names = sorted({symbol for channel in missing.channels() for symbol in missing.symbols(channel)})
         return Gate(self._refused.reason, f"{self._refused.detail}; not covered: {' '.join(names[:20])}", "error")
 
-    async def _catch_up(self, state: Subscription) -> None:
+    def _heard(self) -> None:
+        """A channel speaks for the first time, after the repair: what it kept to itself meanwhile is repaired, too."""
+        self._unheard.clear()
+        self._intake.hold()
+        self._repairing = asyncio.create_task(self._catch_up(self._repairing))
+
+    async def _catch_up(self, before: asyncio.Task[None] | None = None) -> None:
+        if before is not None:
+            await before
+        state = self._state
         symbols = sorted(set().union(*(state.symbols(channel) for channel in state.channels())))
         if EVERY_SYMBOL in symbols:
             symbols = sorted(self._intake.symbols)
@@ -200,6 +220,11 @@ class Connection:
         if self._intake.overflowing:
             self._repair.advance(gap)
             return
+        if gap is not None:
+            heard = {message.channel for message in self._intake.held()}
+            self._unheard = {channel for channel in FLOWING if state.symbols(channel)} - heard
+        if self._unheard:
+            self._repair.advance(gap)
         self._intake.release()
         self._backoff.streaming(time.monotonic())
         self._report(self._gate())

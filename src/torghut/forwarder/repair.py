@@ -53,6 +53,9 @@ BATCH: Final = 2_000
 
 MINUTE_NS: Final = 60 * NS_PER_S
 
+RECORDING_NS: Final = 3600 * NS_PER_S
+"""Events this far behind the clock are a recording's, with times of its own: the clock says nothing about them."""
+
 BAR_NS: Final = 180 * NS_PER_S
 """A minute bar comes a minute after its time, its update half a minute later."""
 
@@ -64,6 +67,7 @@ _log = structlog.get_logger()
 class Gap(msgspec.Struct, frozen=True):
     """What to repair: event times from `start` to `end`, bars from `bars_start`; records from `records_since` (ns).
 
+    `known_at` is when `end` was, by the wall clock.
     `lost_since` is set when the gap is longer than may be repaired: what lies between it and `start` is reported.
     """
 
@@ -71,6 +75,7 @@ class Gap(msgspec.Struct, frozen=True):
     end: int
     bars_start: int
     records_since: int
+    known_at: int
     lost_since: int | None
 
 
@@ -108,6 +113,7 @@ def gap(seen: dict[Channel, Seen], end: int, now: int, limit_ns: int) -> Gap | N
         end=end,
         bars_start=max(min([*bars, start]), start - limit_ns) - BAR_NS,
         records_since=received - 2 * LATEST_NS,
+        known_at=now,
         lost_since=lost_since,
     )
 
@@ -165,9 +171,12 @@ class Repair:
         return found
 
     def advance(self, found: Gap | None) -> None:
-        """The repair was finished without going live: the next gap begins where this one ended."""
+        """What history covered needs no second look: the next gap begins where this one ended.
+
+        Records of that moment may be as old as it is, however long the repair took.
+        """
         if found is not None:
-            self._intake.covered(found.end, time.time_ns())
+            self._intake.covered(found.end, found.known_at)
 
     async def changes(self, found: Gap, symbols: Sequence[str]) -> int:
         """Publish corrections and cancels in reach of the gap that are not in Kafka. Returns how many."""
@@ -189,12 +198,16 @@ class Repair:
         await until(lambda: not len(self._delivery))
 
     async def _end(self) -> int:
-        """Event time just after the connection's first events, when history has settled up to there."""
+        """Event time just after the connection's beginning, when history has settled up to there.
+
+        The first events need not be new: a feed may begin by sending again what it sent before.
+        """
         await until(lambda: self._intake.newest_held is not None, FIRST_EVENT_S)
         covered = max(mark.event_ts for mark in self._intake.seen.values())
-        first = self._intake.newest_held
+        clock, first = time.time_ns() - self._delay_ns, self._intake.newest_held
         await asyncio.sleep(SETTLE_S)
-        return max(covered, time.time_ns() - self._delay_ns if first is None else first) + 1
+        recording = first is not None and first < clock - RECORDING_NS
+        return max(covered, first or 0, 0 if recording else clock) + 1
 
     async def _fetch(self, kinds: Sequence[Channel], symbols: Sequence[str], start: int, end: int) -> int:
         missing = 0

@@ -5,8 +5,8 @@ afterwards what really happened (its ledger). The protocol (`session`), the mark
 (`replay`), delivery under faults (`delivery`) and history queries (`history`) are pure; `stream`, `history_api`,
 `control_api` and `server` are thin shells around them.
 
-Errors: `SimError` is the root; `AccountError` (key files), `ReplayError` (recordings), `ControlError` (a control
-request that was refused).
+Errors: `SimError` is the root; `AccountError` (key files), `ReplayError` (recordings), `ListenError` (ports,
+certificates), `ControlError` (a control request that was refused).
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ class AccountError(SimError):
 
 class ReplayError(SimError):
     """A recording cannot be read."""
+
+
+class ListenError(SimError):
+    """A port cannot be listened on, or a certificate cannot be used."""
 
 
 class ControlError(SimError):

@@ -148,7 +148,7 @@ class Market:
         draw = self._random
         late = draw.random() < _LATE
         t = at - draw.randint(NS_PER_S // 2, _LATEST_NS) if late else self._event_time(at)
-        regular = self._hour.regular_session
+        regular = (hour_at(t) if late else self._hour).regular_session
         table = PRINTS[listing.tape, regular]
         kind: PrintKind = draw.choices(table.kinds, cum_weights=table.cumulated)[0]
         exchange = draw.choices(EXCHANGES, cum_weights=EXCHANGE_WEIGHTS)[0]

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from itertools import count
 from typing import Final, Self
 
-from torghut.sim import SimError
+from torghut.sim import ListenError
 from torghut.sim.accounts import Accounts
 from torghut.sim.control_api import ControlApi, SimState
 from torghut.sim.events import feed_of
@@ -61,7 +61,10 @@ class Simulator:
         self.sabotage = Sabotage(self.accounts, self.stream, self.tape, self.history_api, self._ids)
         async with AsyncExitStack() as opening:
             opening.push_async_callback(self._open.aclose)
-            await self._listen()
+            try:
+                await self._listen()
+            except OSError as error:
+                raise ListenError(f"cannot listen on {settings.host}: {error}; choose other ports, or 0") from error
             self._run()
             opening.pop_all()
         return self
@@ -181,5 +184,5 @@ def _tls(settings: SimSettings) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(settings.tls_cert, settings.tls_key)
     except OSError as error:
-        raise SimError(f"cannot use the certificate {settings.tls_cert}: {error}; wanted PEM files") from error
+        raise ListenError(f"cannot use the certificate {settings.tls_cert}: {error}; wanted PEM files") from error
     return context

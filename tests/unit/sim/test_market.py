@@ -96,7 +96,7 @@ def test_the_quiet_symbols_have_few_prints(session_events: list[Event]) -> None:
 def test_a_halted_symbol_neither_trades_nor_quotes() -> None:
     halted: set[str] = set()
     halts = 0
-    for event in market(rate=200, symbols=("AAPL", "IBM")).advance(SESSION + 1200 * NS_PER_S):
+    for event in market(rate=20, symbols=("AAPL", "IBM")).advance(SESSION + 1200 * NS_PER_S):
         if event.kind == "s":
             halts += 1
             halted ^= {event.symbol}
@@ -122,8 +122,8 @@ def test_crypto_trades_have_a_taker_and_no_exchange(session_events: list[Event])
 
 def test_the_open_is_busier_than_midday() -> None:
     opening = NIGHT + int(6.5 * 3600) * NS_PER_S
-    busy = len(market(opening).advance(opening + 60 * NS_PER_S))
-    assert busy > 3 * len(market().advance(SESSION + 60 * NS_PER_S))
+    busy = len(market(opening, rate=50).advance(opening + 60 * NS_PER_S))
+    assert busy > 3 * len(market(rate=50).advance(SESSION + 60 * NS_PER_S))
 
 
 def test_skipped_time_has_no_arrivals() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import os
 import signal
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -50,10 +51,10 @@ def messages_of(path: Path) -> list[bytes]:
 async def received(sim: SimProcess, number: int) -> list[bytes]:
     """So many messages of the crypto feed, textually."""
     got: list[bytes] = []
-    async with connect(sim.endpoints.stream_url + "/v1beta3/crypto/us", compression=None) as socket:
-        await Client(socket, sim.keys()).subscribe(trades=["*"], quotes=["*"])
+    async with connect(sim.endpoints.stream_url + "/v1beta3/crypto/us", compression=None) as connected:
+        await Client(connected, sim.keys()).subscribe(trades=["*"], quotes=["*"])
         while len(got) < number:
-            frame = await asyncio.wait_for(socket.recv(decode=False), 20)
+            frame = await asyncio.wait_for(connected.recv(decode=False), 20)
             got += map(bytes, msgspec.json.decode(frame, type=list[msgspec.Raw]))
     return got
 
@@ -123,6 +124,11 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         SimProcess(tmp_path, feed="replay:/does/not/exist").start()
 
 
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SimError, match="choose other ports"):
+        SimProcess(tmp_path, control_port=taken.getsockname()[1]).start()
+
+
 def test_orders_by_the_typed_client_are_carried_out(tmp_path: Path) -> None:
     with SimProcess(tmp_path, symbols="A", rate=1) as sim:
         sim.control.delay(5)
@@ -167,8 +173,8 @@ def test_stream_and_history_are_served_over_tls(tmp_path: Path, certificate: tup
     cert, key = certificate
 
     async def welcome(sim: SimProcess, trust: ssl.SSLContext) -> Any:
-        async with connect(sim.endpoints.stream_url + "/v2/sip", ssl=trust) as socket:
-            return msgspec.json.decode(await socket.recv())
+        async with connect(sim.endpoints.stream_url + "/v2/sip", ssl=trust) as connected:
+            return msgspec.json.decode(await connected.recv())
 
     with SimProcess(tmp_path, symbols="A", rate=1, tls_cert=cert, tls_key=key) as sim:
         trust = ssl.create_default_context(cafile=str(cert))

@@ -28,6 +28,7 @@ from torghut.feed.session import (
 )
 from torghut.feed.subscription import EVERY_SYMBOL
 from torghut.feed.watchdog import Watchdog
+from torghut.forwarder import memory
 from torghut.forwarder.delivery import Delivery
 from torghut.forwarder.intake import Intake
 from torghut.forwarder.metrics import Metrics
@@ -230,6 +231,7 @@ class Connection:
         self._report(self._gate())
         if gap is not None:
             await self._repair.changes(gap, symbols)
+            await asyncio.to_thread(memory.give_back)
 
     async def _finish_repair(self) -> None:
         """A repair that outgrew the hold is worth finishing: the next gap is shorter. Others begin anew."""

@@ -8,6 +8,7 @@ import sys
 import structlog
 
 from torghut.config import AlpacaKeys, AlpacaSettings, ConfigError, KafkaSettings, Symbols, load
+from torghut.forwarder import memory
 from torghut.forwarder.health import HealthServerError
 from torghut.forwarder.service import Forwarder
 from torghut.forwarder.settings import ForwarderSettings
@@ -25,6 +26,7 @@ async def run() -> None:
     load(AlpacaKeys)
     parts = load(AlpacaSettings), load(Symbols)
     configure_logs(settings)
+    memory.bound_arenas()
     try:
         await Forwarder(settings, kafka, *parts).run()
     except HealthServerError as error:

@@ -57,6 +57,13 @@ def _die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
+def die_with(parent: int) -> None:
+    """Make this process get SIGTERM when its parent dies, or now if `parent` is not its parent any more."""
+    _die_with_parent()
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def spawn(
     command: Sequence[str], environment: Mapping[str, str], log: Path, directory: Path
 ) -> subprocess.Popen[bytes]:

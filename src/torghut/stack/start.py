@@ -80,8 +80,12 @@ def _key_file(name: str, home: Home, environment: Mapping[str, str]) -> str:
     return str(path)
 
 
-def up(home: Home, wish: Wish, report: Report, environment: Mapping[str, str] = os.environ) -> StackDocument:
+def up(
+    home: Home, wish: Wish, report: Report, environment: Mapping[str, str] = os.environ, *, leash: bool = False
+) -> StackDocument:
     """Start the stack, or change the running one, and wait until all of it is ready.
+
+    With `leash`, a stack that this call starts ends when the calling process does, however it ends.
 
     Raises:
         StackError: what is asked for cannot be; nothing was started.
@@ -94,7 +98,7 @@ def up(home: Home, wish: Wish, report: Report, environment: Mapping[str, str] = 
     with locked(home.command_lock, _COMMAND_DEADLINE_S, "another `torghut up` or `down` to finish"):
         desired = _change(home, wish, environment)
         if not is_locked(home.supervisor_lock):
-            _start_supervisor(home, java, jars)
+            _start_supervisor(home, java, jars, leash=leash)
     return follow(home, desired.revision, report)
 
 
@@ -110,11 +114,12 @@ def _change(home: Home, wish: Wish, environment: Mapping[str, str]) -> Desired:
     return change_desired(home, change)
 
 
-def _start_supervisor(home: Home, java: Path, jars: Path) -> None:
+def _start_supervisor(home: Home, java: Path, jars: Path, *, leash: bool) -> None:
     """Start it in a session of its own, so that neither Ctrl-C nor the end of the terminal reaches it."""
+    leashed = [str(os.getpid())] if leash else []
     with home.log("supervisor").open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "torghut.stack.supervisor", str(home.root), str(java), str(jars)],
+            [sys.executable, "-m", "torghut.stack.supervisor", str(home.root), str(java), str(jars), *leashed],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

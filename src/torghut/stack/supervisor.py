@@ -1,7 +1,8 @@
-"""The process that owns all others of a stack: `python -m torghut.stack.supervisor HOME JAVA JARS`.
+"""The process that owns all others of a stack: `python -m torghut.stack.supervisor HOME JAVA JARS [PARENT]`.
 
 It follows the desired state, starts services in the order of their readiness, restarts what dies, and writes down what
-is in `stack.json`. It has one thread, keeps a file lock as long as it lives, and its children die with it.
+is in `stack.json`. It has one thread, keeps a file lock as long as it lives, and its children die with it. With PARENT,
+a pid, it ends when that process does.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from types import FrameType
 from typing import Final
 
 from torghut.platform.files import write_atomically
-from torghut.platform.processes import Process, end, find_process, send, spawn
+from torghut.platform.processes import Process, die_with, end, find_process, send, spawn
 from torghut.stack.context import Context, child_environment
 from torghut.stack.desired import Desired, read_desired
 from torghut.stack.document import ProcessRecord, StackDocument, read_document, write_document
@@ -228,8 +229,10 @@ def main(arguments: list[str]) -> int:
     """Supervise the home named by the arguments."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    root, java, jars = (Path(argument) for argument in arguments)
+    root, java, jars = (Path(argument) for argument in arguments[:3])
     try:
+        if len(arguments) > 3:
+            die_with(int(arguments[3]))
         return run(Home(root), java, jars)
     except Exception:
         log.exception("the supervisor failed")

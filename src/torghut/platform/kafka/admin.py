@@ -1,12 +1,15 @@
 """Topics, users and permissions of a broker, brought to what they must be. Running it again changes nothing.
 
+The controller answers before the broker has taken a change up, so topics and permissions are waited for as the broker
+sees them: who comes next can rely on them.
+
 The administrator here is whoever the connection says: the local stack uses the broker's own certificate, so that every
 password, the administrator's too, is data that can be set anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -29,6 +32,7 @@ from confluent_kafka.error import KafkaError as Code
 
 from torghut.platform.errors import KafkaError
 from torghut.platform.kafka.acls import Acl, Operation, Resource
+from torghut.platform.waiting import wait_until
 from torghut.wire.topics import Topic, full_name
 
 _ITERATIONS: Final = 4096
@@ -43,6 +47,9 @@ _OPERATIONS: Final = {
     Operation.WRITE: AclOperation.WRITE,
     Operation.DESCRIBE: AclOperation.DESCRIBE,
 }
+_EVERY_PERMISSION: Final = AclBindingFilter(
+    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+)
 
 
 class Admin:
@@ -62,6 +69,8 @@ class Admin:
             for topic in topics
         ]
         _finish(self._client.create_topics(wanted), "create topics", harmless=Code.TOPIC_ALREADY_EXISTS)
+        names = {topic.topic for topic in wanted}
+        self._wait(lambda: names <= self._topics_with_leaders(), "topics to have leaders")
 
     def delete_topics(self, names: Sequence[str]) -> None:
         """Remove topics; those that are not there are no error."""
@@ -78,11 +87,32 @@ class Admin:
 
     def allow(self, entries: Sequence[Acl]) -> None:
         """Add permissions; those that are there stay."""
-        _finish(self._client.create_acls([_binding(entry) for entry in entries]), "add permissions")
+        wanted = {_binding(entry) for entry in entries}
+        _finish(self._client.create_acls(list(wanted)), "add permissions")
+        self._wait(lambda: wanted <= self._permissions(), "permissions to be in force")
 
     def forbid(self, entries: Sequence[Acl]) -> None:
         """Take permissions away."""
+        unwanted = {_binding(entry) for entry in entries}
         _finish(self._client.delete_acls([_filter(entry) for entry in entries]), "remove permissions")
+        self._wait(lambda: not unwanted & self._permissions(), "permissions to be gone")
+
+    def _permissions(self) -> set[AclBinding]:
+        return set(self._client.describe_acls(_EVERY_PERMISSION).result(_DEADLINE_S))
+
+    def _topics_with_leaders(self) -> set[str]:
+        topics = self._client.list_topics(timeout=_DEADLINE_S).topics
+        return {
+            name
+            for name, topic in topics.items()
+            if topic.partitions and all(partition.leader >= 0 for partition in topic.partitions.values())
+        }
+
+    def _wait(self, probe: Callable[[], bool], what: str) -> None:
+        try:
+            wait_until(probe, _DEADLINE_S, what, 0.05)
+        except (KafkaException, TimeoutError) as error:
+            raise KafkaError(f"waited for {what}, but {error}; see the broker's log") from error
 
 
 def _fields(entry: Acl) -> tuple[Any, ...]:

@@ -1,0 +1,68 @@
+"""Real components for all integration tests: one broker for the session, topics of its own for each test, and whole
+stacks for those who ask. Nothing here is a fake.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from torghut.platform.kafka.acls import acls
+from torghut.stack.home import Home
+from torghut.stack.running import RunningStack
+from torghut.stack.start import Wish, down, up
+from torghut.wire.topics import TOPICS, full_name
+
+StackFactory = Callable[..., RunningStack]
+
+
+def _quiet(_line: str) -> None:
+    """Progress nobody reads."""
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A real Kafka with TLS, SCRAM and ACLs, for the whole session.
+
+    `broker.environment(role, topic_prefix)` gives the variables for forwarder, ta, audit or admin, `broker.kafka(...)`
+    the settings; `broker.stop("kafka")`, `start`, `kill`, `pause`, `resume` disturb it. Who stops it starts it again.
+    """
+    home = Home(tmp_path_factory.mktemp("broker"))
+    try:
+        up(home, Wish(only=("kafka",)), _quiet, leash=True)
+        yield RunningStack(home)
+    finally:
+        down(home, _quiet)
+
+
+@pytest.fixture
+def topic_prefix(broker: RunningStack) -> Iterator[str]:
+    """A fresh TOPIC_PREFIX whose topics and permissions exist; they are removed after the test."""
+    prefix = f"t{secrets.token_hex(4)}."
+    admin = broker.admin()
+    admin.create_topics(TOPICS, prefix)
+    admin.allow(acls(prefix))
+    yield prefix
+    broker.wait_ready("kafka")
+    admin.forbid(acls(prefix))
+    admin.delete_topics([full_name(topic, prefix) for topic in TOPICS])
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[StackFactory]:
+    """Starts whole stacks: `stack(feed="sim", only=("kafka", "sim"))`, each in its own home; ended after the test."""
+    homes: list[Home] = []
+
+    def start(**wish: Any) -> RunningStack:
+        home = Home(tmp_path / f"home-{len(homes)}")
+        homes.append(home)
+        up(home, Wish(**wish), _quiet, leash=True)
+        return RunningStack(home)
+
+    yield start
+    for home in homes:
+        down(home, _quiet)

@@ -1,0 +1,169 @@
+"""The broker lets in whom it should, and nobody else to anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from torghut.platform.kafka.acls import acls, group_prefix
+from torghut.stack.running import RunningStack
+from torghut.wire.topics import DLQ, STATUS, TA_SIGNALS, TRADES, Role, Topic, full_name
+
+_WAIT_S = 10.0
+
+
+def _client(broker: RunningStack, role: str) -> dict[str, Any]:
+    return {**broker.kafka(role).client(), "log_level": 0}
+
+
+def _produce(config: dict[str, Any], topic: str, **more: Any) -> KafkaError | None:
+    """The error of one record's delivery, None when it was acknowledged."""
+    outcome: list[KafkaError | None] = []
+    producer = Producer({**config, "message.timeout.ms": int(_WAIT_S * 1000), **more})
+    producer.produce(topic, b"value", b"key", on_delivery=lambda error, _message: outcome.append(error))
+    producer.flush(_WAIT_S + 5)
+    return outcome[0]
+
+
+def _read_error(config: dict[str, Any], topic: str, **more: Any) -> KafkaError | None:
+    """The error of reading by position, None when the end is reached."""
+    consumer = Consumer({**config, "group.id": "unused", "enable.partition.eof": True, **more})
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        message = consumer.poll(_WAIT_S)
+        assert message is not None
+        error = message.error()
+        return None if error is None or error.code() == KafkaError._PARTITION_EOF else error
+    finally:
+        consumer.close()
+
+
+@contextmanager
+def _first_error(config: dict[str, Any]) -> Iterator[list[KafkaError]]:
+    errors: list[KafkaError] = []
+    config["error_cb"] = errors.append
+    client = AdminClient(config)
+    with pytest.raises(KafkaException):
+        client.list_topics(timeout=4)
+    client.poll(0)
+    yield errors
+
+
+def test_a_client_without_tls_is_refused(broker: RunningStack) -> None:
+    plain = {**_client(broker, "admin"), "security.protocol": "SASL_PLAINTEXT"}
+    with _first_error(plain) as errors:
+        assert errors
+
+
+def test_a_client_without_a_password_is_refused(broker: RunningStack) -> None:
+    tls = {k: v for k, v in _client(broker, "admin").items() if not k.startswith("sasl")}
+    with _first_error({**tls, "security.protocol": "SSL"}) as errors:
+        assert errors
+
+
+def test_a_wrong_password_is_refused_by_name(broker: RunningStack) -> None:
+    with _first_error({**_client(broker, "audit"), "sasl.password": "wrong"}) as errors:
+        assert KafkaError._AUTHENTICATION in {error.code() for error in errors}
+
+
+def test_an_unknown_authority_is_noticed_by_the_client(broker: RunningStack) -> None:
+    trusting_others = {**_client(broker, "audit")}
+    del trusting_others["ssl.ca.location"]
+    with _first_error(trusting_others) as errors:
+        assert KafkaError._SSL in {error.code() for error in errors}
+
+
+def test_the_broker_s_own_listener_takes_no_password(broker: RunningStack) -> None:
+    internal = f"127.0.0.1:{broker.document().ports['kafka.internal']}"
+    with _first_error({**_client(broker, "admin"), "bootstrap.servers": internal}) as errors:
+        assert errors
+
+
+@pytest.mark.parametrize("topic", [TRADES, STATUS, DLQ])
+def test_the_forwarder_writes_its_topics_idempotently(broker: RunningStack, topic_prefix: str, topic: Topic) -> None:
+    name = full_name(topic, topic_prefix)
+    assert _produce(_client(broker, "forwarder"), name, **{"enable.idempotence": True}) is None
+
+
+def test_the_forwarder_reads_its_topics_back(broker: RunningStack, topic_prefix: str) -> None:
+    assert _read_error(_client(broker, "forwarder"), full_name(TRADES, topic_prefix)) is None
+
+
+def test_the_forwarder_may_not_write_signals(broker: RunningStack, topic_prefix: str) -> None:
+    error = _produce(_client(broker, "forwarder"), full_name(TA_SIGNALS, topic_prefix))
+    assert error is not None
+    assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def test_the_forwarder_may_not_read_signals(broker: RunningStack, topic_prefix: str) -> None:
+    error = _read_error(_client(broker, "forwarder"), full_name(TA_SIGNALS, topic_prefix))
+    assert error is not None
+    assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def test_the_forwarder_has_no_group(broker: RunningStack, topic_prefix: str) -> None:
+    consumer = Consumer({**_client(broker, "forwarder"), "group.id": f"{topic_prefix}any"})
+    try:
+        with pytest.raises(KafkaException) as refused:
+            consumer.committed([TopicPartition(full_name(TRADES, topic_prefix), 0)], timeout=_WAIT_S)
+        assert refused.value.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+    finally:
+        consumer.close()
+
+
+def test_the_forwarder_may_not_make_topics(broker: RunningStack, topic_prefix: str) -> None:
+    made = AdminClient(_client(broker, "forwarder")).create_topics([NewTopic(f"{topic_prefix}mine", 1, 1)])
+    with pytest.raises(KafkaException) as refused:
+        next(iter(made.values())).result(_WAIT_S)
+    assert refused.value.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def test_the_audit_reads_every_kind_of_topic(broker: RunningStack, topic_prefix: str) -> None:
+    for topic in (TRADES, STATUS, TA_SIGNALS, DLQ):
+        assert _read_error(_client(broker, "audit"), full_name(topic, topic_prefix)) is None
+
+
+def test_the_audit_may_not_write(broker: RunningStack, topic_prefix: str) -> None:
+    error = _produce(_client(broker, "audit"), full_name(TRADES, topic_prefix))
+    assert error is not None
+    assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def test_ta_writes_signals_in_transactions_of_its_own_name(broker: RunningStack, topic_prefix: str) -> None:
+    name = f"{group_prefix(Role.TA, topic_prefix)}-0"
+    producer = Producer({**_client(broker, "ta"), "transactional.id": name})
+    producer.init_transactions(_WAIT_S)
+    producer.begin_transaction()
+    producer.produce(full_name(TA_SIGNALS, topic_prefix), b"value")
+    producer.commit_transaction(_WAIT_S)
+
+
+def test_ta_may_not_use_another_transactional_id(broker: RunningStack, topic_prefix: str) -> None:
+    producer = Producer({**_client(broker, "ta"), "transactional.id": f"{topic_prefix}other"})
+    with pytest.raises(KafkaException) as refused:
+        producer.init_transactions(_WAIT_S)
+    assert refused.value.args[0].code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+
+
+def test_ta_may_not_write_trades(broker: RunningStack, topic_prefix: str) -> None:
+    error = _produce(_client(broker, "ta"), full_name(TRADES, topic_prefix))
+    assert error is not None
+    assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def test_a_permission_that_was_taken_away_is_gone(broker: RunningStack, topic_prefix: str) -> None:
+    mine = [entry for entry in acls(topic_prefix) if entry.name == full_name(TRADES, topic_prefix)]
+    broker.admin().forbid(mine)
+    error = _produce(_client(broker, "forwarder"), full_name(TRADES, topic_prefix))
+    assert error is not None
+    assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    broker.admin().allow(mine)
+
+
+def test_a_topic_that_is_not_there_is_not_made_by_writing(broker: RunningStack) -> None:
+    assert _produce(_client(broker, "admin"), "nobody.made.this", **{"topic.metadata.propagation.max.ms": 0})

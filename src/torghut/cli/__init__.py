@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from torghut.cli import audit, bench, forwarder, output, sim, stack, ta, tail
+from torghut.cli import audit, bench, demo, forwarder, output, sim, stack, ta, tail
 
 app = typer.Typer(
     name="torghut",
@@ -23,6 +23,8 @@ stack.register(app)
 audit.register(app)
 tail.register(app)
 app.command()(forwarder.forwarder)
+app.command()(demo.setup)
+app.command()(demo.demo)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import typer
 from torghut.cli.output import Exit, print_json
 
 
-def _reporter(*, quiet: bool = False) -> Callable[[str], None]:
+def reporter(*, quiet: bool = False) -> Callable[[str], None]:
     """Progress on stderr, each line with the seconds since the start."""
     begun = time.monotonic()
 
@@ -66,7 +66,7 @@ def up(  # noqa: PLR0917 - typer declares options as parameters
         only=_names(only),
         ports=_ports(port),
     )
-    home, report = Home.from_environment(), _reporter()
+    home, report = Home.from_environment(), reporter()
     if detach:
         start.up(home, wish, report)
         report(f"the stack is ready: {home.document}")
@@ -92,7 +92,7 @@ def down() -> None:
     from torghut.stack import start  # noqa: PLC0415
     from torghut.stack.home import Home  # noqa: PLC0415
 
-    report = _reporter()
+    report = reporter()
     report("everything is stopped" if start.down(Home.from_environment(), report) else "nothing was running")
 
 

@@ -1,0 +1,118 @@
+"""The demonstration: a stack under load, disturbed on purpose, and what a person watches meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import httpx
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from torghut.sim.control import SimControl
+from torghut.stack.running import RunningStack
+from torghut.stack.status import forwarder_status
+from torghut.wire.topics import Channel
+
+REFRESH_S: Final = 1.0
+
+FORWARDED: Final = tuple(channel.value for channel in Channel if not channel.value.startswith("ta."))
+
+
+class ChannelTraffic(msgspec.Struct, frozen=True):
+    """One channel: events received, per second since the last look, from history, repeats dropped, lag in ms."""
+
+    received: int
+    rate: float
+    repaired: int
+    dropped: int
+    lag_ms: float | None
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """What is to be seen at one time."""
+
+    elapsed_s: float
+    event: str | None
+    reason: str
+    detail: str
+    queued: int
+    acknowledged: int
+    channels: dict[str, ChannelTraffic]
+
+
+class Disturbance(msgspec.Struct, frozen=True):
+    """Something that is done to the stack at `at` (a fraction of the demonstration's time)."""
+
+    at: float
+    what: str
+
+
+DROP: Final = Disturbance(0.3, "the feed drops the connection")
+KILL: Final = Disturbance(0.55, "kill -9 of the forwarder")
+
+
+def watch(stack: RunningStack, seconds: float) -> Iterator[Moment]:
+    """Look about once a second for `seconds`; on the way, do to the stack what it has to survive."""
+    due = [DROP, KILL] if stack.document().sim is not None else []
+    begun = time.monotonic()
+    before: Moment | None = None
+    while (elapsed := time.monotonic() - begun) < seconds:
+        event = None
+        if due and elapsed >= due[0].at * seconds:
+            event = _disturb(stack, due.pop(0))
+        before = _look(stack, elapsed, event, before)
+        yield before
+        time.sleep(REFRESH_S)
+
+
+def _disturb(stack: RunningStack, disturbance: Disturbance) -> str:
+    sim = stack.document().sim
+    if disturbance is DROP and sim is not None:
+        with SimControl(sim.control_url) as control:
+            control.drop()
+    if disturbance is KILL:
+        stack.kill("forwarder")
+    return disturbance.what
+
+
+def _look(stack: RunningStack, elapsed_s: float, event: str | None, before: Moment | None) -> Moment:
+    document = stack.document()
+    status = forwarder_status(document) or {}
+    counts = _metrics(document.forwarder.metrics_url) if document.forwarder else {}
+    channels = {}
+    for name in FORWARDED:
+        received = int(counts.get(("torghut_ws_messages_total", name), 0))
+        old = before.channels[name].received if before else received
+        span = elapsed_s - before.elapsed_s if before else 1.0
+        channels[name] = ChannelTraffic(
+            received=received,
+            rate=max(0, received - old) / span,
+            repaired=int(counts.get(("torghut_repaired_total", name), 0)),
+            dropped=int(counts.get(("torghut_dedup_dropped_total", name), 0)),
+            lag_ms=counts.get(("torghut_ws_lag_ms", name)),
+        )
+    return Moment(
+        elapsed_s=elapsed_s,
+        event=event,
+        reason=str(status.get("reason", "no answer")),
+        detail=str(status.get("detail", "")),
+        queued=int(counts.get(("torghut_kafka_queue_messages", ""), 0)),
+        acknowledged=int(counts.get(("torghut_kafka_produce_total", "acknowledged"), 0)),
+        channels=channels,
+    )
+
+
+def _metrics(url: str) -> dict[tuple[str, str], float]:
+    """Samples by name and their telling label; sums over the others. Empty when nobody answers."""
+    try:
+        text = httpx.get(f"{url}/metrics", timeout=2.0).text
+    except httpx.HTTPError:
+        return {}
+    found: dict[tuple[str, str], float] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            key = (sample.name, sample.labels.get("channel") or sample.labels.get("outcome") or "")
+            found[key] = found.get(key, 0.0) + sample.value
+    return found

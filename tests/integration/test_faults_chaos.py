@@ -13,7 +13,7 @@ from tests.integration.pipelines import RATE, Pipeline, now, pipeline_of
 from torghut.platform.waiting import wait_until
 from torghut.stack.running import RunningStack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
 
 
 def test_kills_at_random_moments_neither_repeat_nor_skip(broker: RunningStack, tmp_path: Path) -> None:

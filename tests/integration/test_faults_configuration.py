@@ -18,6 +18,8 @@ from torghut.stack.running import RunningStack
 from torghut.wire.status import Reason
 from torghut.wire.topics import STATUS, TOPICS, TRADES, Role, Topic, full_name
 
+pytestmark = pytest.mark.timeout(300, method="signal")
+
 
 @pytest.fixture(scope="module")
 def shared(broker: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:

@@ -15,6 +15,8 @@ from torghut.wire import topics
 from torghut.wire.status import Reason
 from torghut.wire.times import format_rfc3339
 
+pytestmark = pytest.mark.timeout(300, method="signal")
+
 
 @pytest.fixture(scope="module")
 def shared(broker: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:

@@ -30,7 +30,7 @@ _LINE: Final = re.compile(r'^\{"recv_ns":\d+,"msg":\{"T":"([tq])","S":"([^"]+)",
 
 pytestmark = [
     pytest.mark.skipif(not RECORDING.exists(), reason="the real recording is not here (../shared/data)"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(240, method="signal"),
 ]
 
 

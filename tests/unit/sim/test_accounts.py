@@ -37,6 +37,12 @@ def test_wrong_keys_open_nothing(tmp_path: Path, wrong: tuple[str, str]) -> None
     assert Accounts(tmp_path, 1).verify(*wrong, now_ns=0) is None
 
 
+def test_neither_half_of_a_pair_is_enough(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path, 2)
+    (key, secret), (_, other) = pair(tmp_path), pair(tmp_path, 1)
+    assert [accounts.verify(*halves, now_ns=0) for halves in ((key, other), (key, ""), ("", secret))] == [None] * 3
+
+
 def test_rotation_kills_the_old_pair_at_once(tmp_path: Path) -> None:
     accounts = Accounts(tmp_path, 1)
     old = pair(tmp_path)

@@ -119,6 +119,11 @@ def test_in_time_all_event_times_move_by_one_amount() -> None:
     assert len(moved) == 1
 
 
+def test_the_first_message_is_at_the_start_and_the_rest_at_its_distance() -> None:
+    timeline = Timeline(1_000, 1_795_431_167_000_000_000, 1.0)
+    assert [timeline.moved(ns) - 1_795_431_167_000_000_000 for ns in (1_000, 1_001, 998)] == [0, 1, -2]
+
+
 def test_twice_as_fast_is_half_the_distance() -> None:
     timeline = Timeline(1_000, 50_000, 2.0)
     assert [timeline.moved(ns) for ns in (1_000, 2_000, 0)] == [50_000, 50_500, 49_500]

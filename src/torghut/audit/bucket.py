@@ -123,10 +123,11 @@ class BucketComparison:
         tally = self._outcome.tally
         for entry in self._entries.values():
             if entry.required:
-                channel, got = entry.event.channel, entry.required - entry.missing
+                channel, got = entry.event.channel, min(entry.found, entry.required)
                 tally[channel, "sent"] += entry.required
                 tally[channel, "received"] += got
-                tally[channel, "repaired"] += min(entry.repaired, got)
+                if entry.repaired:
+                    tally[channel, "repaired"] += min(entry.repaired, got)
 
     def _tell_missing(self, updates: Updates) -> None:
         missing = [entry for entry in self._entries.values() if entry.missing]

@@ -14,19 +14,21 @@ from torghut.audit.bucket import BucketComparison, Outcome, Scope, Tally
 from torghut.audit.intake import Incoming, Intake
 from torghut.audit.model import CHANNELS, Record, Truth, TruthEvent
 from torghut.audit.report import ChannelCounts, Examples, Latency, Period, Report, Spread
-from torghut.audit.spill import BUCKETS, MEMORY_BYTES, Spill
+from torghut.audit.spill import BATCH, BUCKETS, MEMORY_BYTES, Spill
 from torghut.audit.timeline import Quantiles, Timeline, longest_stall_ms
 
 
 class Comparison:
     """An audit in progress. Files, if they are needed, go to `folder`, which the caller removes."""
 
-    def __init__(self, truth: Truth, folder: Path, *, prefix: str = "", memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self, truth: Truth, folder: Path, *, prefix: str = "", memory_bytes: int = MEMORY_BYTES, batch: int = BATCH
+    ) -> None:
         self.intake = Intake(prefix=prefix)
         self.events = 0
         self._truth = truth
-        self._events = Spill(TruthEvent, folder, memory_bytes=memory_bytes)
-        self._records = Spill(Record, folder, memory_bytes=memory_bytes)
+        self._events = Spill(TruthEvent, folder, memory_bytes=memory_bytes, batch=batch)
+        self._records = Spill(Record, folder, memory_bytes=memory_bytes, batch=batch)
         self._outcomes: dict[int, Outcome] = {}
         self._changed: set[int] = set()
         self._happened = Timeline()
@@ -107,10 +109,16 @@ def _counts(channel: str, tally: Tally, intake: Intake) -> ChannelCounts:
 
 
 def compare(
-    truth: Truth, incoming: Iterable[Incoming], scope: Scope, folder: Path, *, memory_bytes: int = MEMORY_BYTES
+    truth: Truth,
+    incoming: Iterable[Incoming],
+    scope: Scope,
+    folder: Path,
+    *,
+    memory_bytes: int = MEMORY_BYTES,
+    batch: int = BATCH,
 ) -> Report:
     """Compare a whole truth with whole topics: what `run` does, without Kafka and without waiting."""
-    comparison = Comparison(truth, folder, memory_bytes=memory_bytes)
+    comparison = Comparison(truth, folder, memory_bytes=memory_bytes, batch=batch)
     comparison.take_records(incoming)
     comparison.take_truth()
     comparison.settle(scope)

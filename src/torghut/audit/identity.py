@@ -47,6 +47,10 @@ _payload_decoder = msgspec.json.Decoder(dict[str, Any])
 head_decoder: Final = msgspec.json.Decoder(Head)
 
 
+_NS: Final[tuple[int, ...]] = tuple(10 ** (9 - digits) for digits in range(10))
+"""Nanoseconds in the last digit of a fraction of so many digits."""
+
+
 @lru_cache(maxsize=4096)
 def _second(text: str) -> int:
     moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
@@ -61,7 +65,7 @@ def event_ns(t: str) -> int:
     """
     if t[19:20] == "." and t[-1] == "Z" and t[20:-1].isdigit() and len(t) <= 30:
         digits = t[20:-1]
-        return _second(t[:19]) + int(digits.ljust(9, "0"))
+        return _second(t[:19]) + int(digits) * _NS[len(digits)]
     if t[19:] == "Z":
         return _second(t[:19])
     raise ValueError(f"not a time as Alpaca writes it: {t[:40]!r}")

@@ -69,7 +69,7 @@ class Intake:
             where = f"{incoming.position}: {problem}"
             self.examples.add(Example("wrong", envelope.channel, envelope.symbol, f"t={head.t}", event_ts, where))
         return Record(
-            envelope.channel.value,
+            envelope.channel,
             envelope.feed,
             envelope.symbol,
             event_ts,

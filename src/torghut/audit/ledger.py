@@ -111,13 +111,15 @@ class LedgerTruth:
             yield from self._read_segment(path)
 
     def _read_segment(self, path: Path) -> Iterator[TruthEvent]:
-        half = b""
+        name, half = path.name, b""
+        at = self._read.get(name, 0)
         with path.open("rb") as file:
-            file.seek(self._read.get(path.name, 0))
+            file.seek(at)
             while block := file.read(_BLOCK):
                 *lines, half = (half + block).split(b"\n")
                 for line in lines:
-                    self._read[path.name] = self._read.get(path.name, 0) + len(line) + 1
+                    at += len(line) + 1
+                    self._read[name] = at
                     event = self._understand(line, path)
                     if event is not None:
                         yield event
@@ -161,7 +163,7 @@ def _event(line: _Event) -> TruthEvent | None:
     event_ts = identity.event_ns(head.t)
     place = identity.place(channel, event_ts, head)
     payload = identity.strip(raw, head.T, head.S)
-    return TruthEvent(channel.value, line.feed, head.S, event_ts, place, line.ns, payload)
+    return TruthEvent(channel, line.feed, head.S, event_ts, place, line.ns, payload)
 
 
 def _is_of_unknown_kind(raw: bytes) -> bool:

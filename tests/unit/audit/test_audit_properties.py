@@ -121,7 +121,7 @@ def test_what_is_spilled_to_files_is_compared_like_what_stays_in_memory(
     happened: list[tuple[str, str, int, str]], data: st.DataObject
 ) -> None:
     world, _ = tell(happened, data)
-    spilled = world.report(memory_bytes=data.draw(st.integers(0, 2000)))
+    spilled = world.report(memory_bytes=data.draw(st.integers(0, 2000)), batch=data.draw(st.integers(1, 3)))
     assert msgspec.structs.replace(spilled, examples=()) == msgspec.structs.replace(world.report(), examples=())
 
 

@@ -1,0 +1,50 @@
+"""What the TA job was configured to do, as far as its output depends on it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from pydantic import Field
+
+from torghut.config import Settings
+
+NS: Final = 1_000_000_000
+MS: Final = 1_000_000
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """How late records may be, how long a silent topic is waited for, how long bars are revised."""
+
+    watermark_ms: int = 2000
+    idle_ms: int = 30_000
+    revision_s: int = 60
+    reset_on_session: bool = False
+
+    @property
+    def bound_ns(self) -> int:
+        """How far the watermark stays behind the newest event."""
+        return self.watermark_ms * MS
+
+    @property
+    def idle_ns(self) -> int:
+        """After how much silence a topic is not waited for."""
+        return self.idle_ms * MS
+
+
+class TermsSettings(Settings):
+    """The job's own variables, read a second time."""
+
+    watermark_ms: int = Field(2000, alias="TA_WATERMARK_MS", description="milliseconds", ge=0)
+    idle_ms: int = Field(30_000, alias="TA_IDLE_TIMEOUT_MS", description="milliseconds", ge=0)
+    revision_s: int = Field(60, alias="TA_REVISION_S", description="seconds", ge=0)
+    reset_on_session: bool = Field(False, alias="TA_RESET_ON_SESSION", description="true or false")
+
+    def terms(self) -> Terms:
+        """The values."""
+        return Terms(
+            watermark_ms=self.watermark_ms,
+            idle_ms=self.idle_ms,
+            revision_s=self.revision_s,
+            reset_on_session=self.reset_on_session,
+        )

@@ -214,6 +214,7 @@ class Repair:
         async for reached, events in self._slices(kinds, symbols, start, end):
             for batch in _batches([e.message for e in events if e.mark != CORRECTED]):
                 await until(lambda: not self._delivery.full)
+                await asyncio.sleep(0)  # let the lease, the socket and acknowledgements have their turn
                 missing += self._intake.repair(batch, time.time_ns())
             left_s = (end - reached) / NS_PER_S
             self._report(Gate(Reason.REPAIRING, f"{missing} events repaired, {left_s:.0f} s of history to go"))

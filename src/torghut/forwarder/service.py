@@ -157,6 +157,7 @@ class Forwarder:
 
     def _abandon(self) -> NoReturn:
         """Leave at once, without flushing: what is still queued belongs to the successor."""
+        _log.error("the lease is over: leaving without another write", queued=len(self._delivery))
         sys.stderr.flush()
         os._exit(EXIT_LEASE_LOST)
 

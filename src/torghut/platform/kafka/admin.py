@@ -47,8 +47,9 @@ _OPERATIONS: Final = {
     Operation.WRITE: AclOperation.WRITE,
     Operation.DESCRIBE: AclOperation.DESCRIBE,
 }
+_ANY: Final[Any] = None  # the library's types do not know that its filters take None
 _EVERY_PERMISSION: Final = AclBindingFilter(
-    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+    ResourceType.ANY, _ANY, ResourcePatternType.ANY, _ANY, _ANY, AclOperation.ANY, AclPermissionType.ANY
 )
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 Verdict: TypeAlias = Literal["ok", "bad"]
 What: TypeAlias = Literal[
-    "lost", "duplicated", "unexpected", "wrong", "reordered", "seq_gaps", "fencing", "undecodable", "gap"
+    "lost", "duplicated", "unexpected", "wrong", "reordered", "seq_gaps", "fencing", "undecodable", "gap", "missing"
 ]
 
 BAD: Final[tuple[str, ...]] = ("lost", "duplicated", "reordered", "unexpected", "wrong", "seq_gaps")

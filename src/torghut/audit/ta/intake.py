@@ -6,6 +6,7 @@ import base64
 import binascii
 import zlib
 from collections import Counter
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +15,8 @@ import msgspec
 from torghut.audit.intake import Incoming
 from torghut.audit.spill import MEMORY_BYTES, Spill
 from torghut.audit.ta.conditions import marks
-from torghut.audit.ta.progress import PartitionProgress
 from torghut.audit.ta.prints import possible
+from torghut.audit.ta.progress import PartitionProgress
 from torghut.audit.ta.rows import PRICE_END, SIZE_END, UNIT, FinalRow, Letter, QuoteRow, Tick, scaled
 from torghut.audit.ta.terms import MS, NS, Terms
 from torghut.audit.timeline import Quantiles
@@ -169,10 +170,10 @@ class TaIntake:
             record = self._quote.decode(value)
         except msgspec.DecodeError:
             return
-        if not possible(record.event_ts, record.ingest_ts):
+        sides = record.payload
+        if not (possible(record.event_ts, record.ingest_ts) and _usable(sides)):
             return
         newest = self.partition(incoming.position.partition).take_quote(record.event_ts, record.ingest_ts)
-        sides = record.payload
         row = QuoteRow(
             record.symbol,
             record.event_ts,
@@ -238,6 +239,10 @@ class TaIntake:
         except (msgspec.DecodeError, binascii.Error):
             return
         self.letters.add(Letter(head.channel, head.symbol, head.seq), place(head.symbol))
+
+
+def _usable(sides: _QuotePayload) -> bool:
+    return 0 <= sides.bp < inf and 0 <= sides.ap < inf and 0 <= sides.bs < inf and 0 <= sides.as_ < inf
 
 
 def place(symbol: str) -> int:

@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from torghut.audit.ta.prints import possible
 from torghut.audit.ta.rows import QuoteRow
 from torghut.audit.ta.terms import MS, Terms
 from torghut.wire.envelope import QuoteState
@@ -45,7 +44,7 @@ class QuoteHistory:
 
     def __init__(self, rows: Sequence[QuoteRow], terms: Terms) -> None:
         self._terms: Final = terms
-        self._rows: Final = [row for row in rows if _usable(row)]
+        self._rows: Final = list(rows)
         self._ingested: Final = list(accumulate((row.ingest_ts for row in self._rows), max))
         self._passed: Final = [row.newest for row in self._rows]
         self._at: Final = sorted(range(len(self._rows)), key=lambda at: self._rows[at].event_ts)
@@ -104,11 +103,6 @@ class QuoteHistory:
         if newer is not None:
             return f"its quote is of {row.event_ts}, though that of {newer[0]} had arrived"
         return _derived(one.quote)
-
-
-def _usable(row: QuoteRow) -> bool:
-    values = (row.bid, row.ask, row.bid_size, row.ask_size)
-    return possible(row.event_ts, row.ingest_ts) and all(0 <= value < float("inf") for value in values)
 
 
 def _same(row: QuoteRow, quote: QuoteState) -> bool:

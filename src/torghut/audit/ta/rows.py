@@ -17,9 +17,9 @@ class Tick(msgspec.Struct, array_like=True, gc=False):
     """A trade, correction or cancel, in its log's order.
 
     `marks`: tape and conditions (`conditions.marks`). `identity`: of the trade that it is, or that it is about;
-    `renamed`: the identity after a correction. `newest`: the newest event time in its partition's log before it; `woke`:
-    when that log last spoke again after a silence of the idle time-out, or 0. A price or size that no print can have
-    is 0.
+    `renamed`: the identity after a correction. `newest`: the newest event time in its partition's log before it.
+    `woke`: when that log last spoke again after a silence of the idle time-out, or 0. A price or size that no print can
+    have is 0.
     """
 
     channel: str
@@ -77,7 +77,7 @@ class Letter(msgspec.Struct, array_like=True, gc=False):
 
 @lru_cache(maxsize=1 << 16)
 def scaled(number: bytes, end: int) -> int:
-    """A JSON number's text in units of 1e-9, rounded half up; 0 when it is none, not positive, or `end` and more."""
+    """A JSON number's text in units of 1e-9, rounded half up; 0 when it is none, not positive, or `end` or more."""
     try:
         exact = Decimal(number.decode())
         if not 0 < exact < end:
@@ -85,4 +85,4 @@ def scaled(number: bytes, end: int) -> int:
         units = int(exact.scaleb(9).to_integral_value(ROUND_HALF_UP))
     except (InvalidOperation, UnicodeDecodeError):
         return 0
-    return units if units < end else 0
+    return units if units < end * UNIT else 0

@@ -37,6 +37,9 @@ IN_FLIGHT_LIMIT: Final = 50_000
 RAW_LIMIT: Final = 64 * 1024
 """Bytes of a bad frame that a dead letter keeps, so that it fits a Kafka record in base64."""
 
+TOO_LARGE: Final = "too_large"
+"""Reason of the dead letter that stands for an event which Kafka would not take."""
+
 _OUR_PURGE: Final = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - documented codes
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -228,6 +231,11 @@ class Delivery:
         except BufferError:
             return False
         except KafkaException as error:
+            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE and not isinstance(content, bytes):
+                # It would be refused for ever, and everything behind it would wait.
+                reject = Reject(content.payload, TOO_LARGE, f"a record of {len(value)} bytes", content.symbol)
+                record.content = dead_letter(reject, record.ingest_ts)
+                return self._hand_over(record)
             self.fail(error.args[0])
             return False
         if not isinstance(content, bytes):

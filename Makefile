@@ -3,12 +3,15 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup demo test test-slow lint schemas lock bench clean
+.PHONY: help setup setup-job demo test test-slow lint schemas lock bench clean
 help:                ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 setup: $(VENV)/.installed ## the Python environment and the pinned components (cached; resumes when broken off)
 	@$(BIN)/torghut setup
+
+setup-job: setup     ## also what the Flink job needs: Flink, MinIO, its own Python environment (1.5 GB, 10 minutes)
+	@$(BIN)/torghut setup --job
 
 $(VENV)/.installed: requirements/dev.lock requirements/uv.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with PYTHON=/path/to/python3.11"; exit 1; }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def setup(
-    job: Annotated[bool, typer.Option("--job/--no-job", help="Also Flink and MinIO, for the signals.")] = True,
+    job: Annotated[bool, typer.Option("--job", help="Also Flink and MinIO, for the signals (1.5 GB).")] = False,
 ) -> None:
     """Fetch and build what the stack is made of. Once; broken off, it goes on where it was."""
     from torghut.stack.setup import set_up  # noqa: PLC0415 - keeps `--help` instant

@@ -4,24 +4,16 @@ stacks for those who ask. Nothing here is a fake.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.stacks import StackFactory, fresh_topics, quiet
 
-from torghut.platform.kafka.acls import acls
 from torghut.stack.home import Home
 from torghut.stack.running import RunningStack
 from torghut.stack.start import Wish, down, up
-from torghut.wire.topics import TOPICS, full_name
-
-StackFactory = Callable[..., RunningStack]
-
-
-def _quiet(_line: str) -> None:
-    """Progress nobody reads."""
 
 
 @pytest.fixture(scope="session")
@@ -33,23 +25,17 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """
     home = Home(tmp_path_factory.mktemp("broker"))
     try:
-        up(home, Wish(only=("kafka",)), _quiet, leash=True)
+        up(home, Wish(only=("kafka",)), quiet, leash=True)
         yield RunningStack(home)
     finally:
-        down(home, _quiet)
+        down(home, quiet)
 
 
 @pytest.fixture
 def topic_prefix(broker: RunningStack) -> Iterator[str]:
     """A fresh TOPIC_PREFIX whose topics and permissions exist; they are removed after the test."""
-    prefix = f"t{secrets.token_hex(4)}."
-    admin = broker.admin()
-    admin.create_topics(TOPICS, prefix)
-    admin.allow(acls(prefix))
-    yield prefix
-    broker.wait_ready("kafka")
-    admin.forbid(acls(prefix))
-    admin.delete_topics([full_name(topic, prefix) for topic in TOPICS])
+    with fresh_topics(broker) as prefix:
+        yield prefix
 
 
 @pytest.fixture
@@ -60,9 +46,9 @@ def stack(tmp_path: Path) -> Iterator[StackFactory]:
     def start(**wish: Any) -> RunningStack:
         home = Home(tmp_path / f"home-{len(homes)}")
         homes.append(home)
-        up(home, Wish(**wish), _quiet, leash=True)
+        up(home, Wish(**wish), quiet, leash=True)
         return RunningStack(home)
 
     yield start
     for home in homes:
-        down(home, _quiet)
+        down(home, quiet)

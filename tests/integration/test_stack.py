@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.integration.stacks import StackFactory
 
 from torghut.platform.processes import find_process, is_alive
 from torghut.platform.waiting import wait_until
@@ -19,8 +20,6 @@ from torghut.stack.home import Home
 from torghut.stack.locks import is_locked
 from torghut.stack.running import RunningStack
 from torghut.stack.start import Wish, down, up
-
-from .conftest import StackFactory
 
 KAFKA = ("kafka",)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from tests.integration.stacks import fresh_topics
 
 from torghut.platform.kafka.acls import acls, group_prefix
 from torghut.platform.waiting import wait_until
@@ -35,17 +36,25 @@ def _read_error(config: dict[str, Any], topic: str) -> KafkaError | None:
     """The error of reading by position, None when the end is reached."""
     consumer = Consumer({**config, "group.id": "unused", "enable.partition.eof": True})
 
-    def of_the_topic() -> Message | None:
-        # librdkafka also looks for the group's coordinator, though nothing here joins a group
+    def about_the_topic() -> Message | None:
         message = consumer.poll(0.5)
-        return message if message is not None and message.topic() is not None else None
+        error = None if message is None else message.error()
+        # librdkafka also looks for the group's coordinator, though nothing here joins a group
+        return None if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED else message
 
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
-        error = wait_until(of_the_topic, _WAIT_S, f"an answer about {topic}", 0).error()
+        error = wait_until(about_the_topic, _WAIT_S, f"an answer about {topic}", 0).error()
         return None if error is None or error.code() == KafkaError._PARTITION_EOF else error
     finally:
         consumer.close()
+
+
+@pytest.fixture(scope="module")
+def topic_prefix(broker: RunningStack) -> Iterator[str]:
+    """One set of topics for this file: its tests leave permissions as they were."""
+    with fresh_topics(broker) as prefix:
+        yield prefix
 
 
 @contextmanager

@@ -58,18 +58,19 @@ class Clock:
     """Event time of a partition. Seconds are since the epoch; `closed` is the last one that is closed."""
 
     def __init__(self, bounds: Bounds, trades: TopicClock, quotes: TopicClock, closed: int = -1) -> None:
-        self._bounds: Final = bounds
+        self.bound_ns: Final = bounds.watermark_ms * _NS_PER_MS
+        self._idle_ns: Final = bounds.idle_ms * _NS_PER_MS
         self.trades: Final = trades
         self.quotes: Final = quotes
         self.closed = closed
 
     def passed(self, newest: int) -> int:
         """The last second that ended before the watermark of a topic whose newest event time is `newest`."""
-        return (newest - self._bounds.watermark_ms * _NS_PER_MS) // NS - 1
+        return (newest - self.bound_ns) // NS - 1
 
     def idle(self, topic: TopicClock, now_ns: int) -> bool:
         """Whether nobody waits for this topic."""
-        return now_ns - topic.heard_ns >= self._bounds.idle_ms * _NS_PER_MS
+        return now_ns - topic.heard_ns >= self._idle_ns
 
     def close(self, last_print: int, now_ns: int) -> int:
         """Close what may be closed now and return the last closed second. `last_print`: the newest second with one."""
@@ -83,4 +84,4 @@ class Clock:
         active = [topic for topic in (self.trades, self.quotes) if not self.idle(topic, now_ns)]
         if not active:
             return (self.closed + 1) * NS
-        return min(topic.newest for topic in active) - self._bounds.watermark_ms * _NS_PER_MS
+        return min(topic.newest for topic in active) - self.bound_ns

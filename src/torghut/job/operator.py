@@ -16,9 +16,10 @@ from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 
 from torghut.config import KafkaSettings, load
 from torghut.job.gauges import Gauges
+from torghut.job.progress import Progress, dump_progress, load_progress
 from torghut.job.recall import Recall
 from torghut.job.records import Batch, Writer
-from torghut.job.shard import Progress, Rules, Shard, Symbols, dump_progress, load_progress
+from torghut.job.shard import Rules, Shard, Symbols
 from torghut.wire.topics import QUOTES, TRADES, full_name
 
 TRADES_KIND: Final = "t"

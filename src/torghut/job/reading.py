@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from torghut.job.records import NS, QuoteRecord, TradeRecord
 from torghut.job.tally import Print
-from torghut.ta.conditions import Moves, conditions_of
+from torghut.ta.conditions import conditions_of
 from torghut.ta.errors import BadInputError, BadNumberError, UnknownFeedError
 from torghut.ta.quotes import Quote
 from torghut.ta.scaled import UNIT, price_in_range, scaled, size_in_range
@@ -16,6 +18,9 @@ _EXACT_BELOW: Final = 1e6
 """Below it, a float times 1e9 is off by less than a half: rounding gives the decimal that the source wrote."""
 _AHEAD_NS: Final = 10 * NS
 """An event cannot have happened much later than it was received: one bad time must not close all seconds to come."""
+_64_BITS: Final = (1 << 64) - 1
+_MEMORY: Final = 20_000
+"""Prices and sizes that are remembered; a market repeats few."""
 
 
 class UnusableError(BadInputError):
@@ -62,16 +67,26 @@ def read_quote(record: QuoteRecord) -> Quote:
     raise UnusableError("bad_number", f"quote {bid} {ask} {bid_size} {ask_size}")
 
 
+class Kind(NamedTuple):
+    """What a combination of venue and conditions means: what it moves (None: depends on the time), and its venue."""
+
+    moves: int | None
+    venue: int
+
+
 class Reader:
-    """Makes prints of records. Remembers the few combinations of conditions and venues that occur."""
+    """Makes prints of records. Remembers the few combinations of conditions, and the prices and sizes, that recur."""
 
     def __init__(self) -> None:
-        self._moves: dict[tuple[str, ...], int | None] = {}
+        self._kinds: dict[tuple[str, ...], Kind] = {}
         self._venues: dict[tuple[str, str], int] = {}
+        self._prices: dict[float | None, int] = {}
+        self._sizes: dict[float | None, int] = {}
 
-    def venue(self, record: TradeRecord) -> int:
-        """A number for the record's exchange and tape."""
-        return self._venues.setdefault((record.payload.x, record.payload.z), len(self._venues))
+    def identity(self, record: TradeRecord, trade_id: int | None) -> tuple[int, int]:
+        """The numbers by which a tally finds a print: its id, and one for exchange and tape."""
+        key = (record.payload.x, record.payload.z)
+        return (trade_id or 0) & _64_BITS, self._venues.setdefault(key, len(self._venues))
 
     def read_trade(self, record: TradeRecord) -> Print:
         """The print that a trade record tells of.
@@ -80,7 +95,21 @@ class Reader:
             BadInputError: a number is impossible, or the feed is unknown.
         """
         payload = record.payload
-        return self._print(record, payload.p, payload.s, payload.c, payload.i)
+        try:
+            price, size = self._prices[payload.p], self._sizes[payload.s]
+        except KeyError:
+            price, size = self._numbers(payload.p, payload.s)
+        conditions = payload.c
+        key = (record.feed, payload.x, payload.z, *conditions) if conditions else (record.feed, payload.x, payload.z)
+        try:
+            moves, venue = self._kinds[key]
+        except KeyError:
+            moves, venue = self._kinds[key] = self._look_up(record, conditions)
+        if moves is None:
+            moves = int(conditions_of(record.feed).moves(conditions, payload.z, record.event_ts))
+        return Print(
+            record.event_ts, record.seq, price, size, moves, record.ingest_ts, (payload.i or 0) & _64_BITS, venue
+        )
 
     def read_correction(self, record: TradeRecord, was: Print) -> Print:
         """What the print `was` is after the correction: it keeps its time and its place.
@@ -89,48 +118,28 @@ class Reader:
             BadInputError: a number is impossible.
         """
         payload = record.payload
-        now = self._print(record, payload.cp, payload.cs, payload.cc, payload.ci)
-        return now._replace(event_ts=was.event_ts, seq=was.seq, moves=self._moved(record, payload.cc, was.event_ts))
+        corrected = msgspec.structs.replace(payload, p=payload.cp, s=payload.cs, c=payload.cc, i=payload.ci)
+        as_trade = msgspec.structs.replace(record, event_ts=was.event_ts, seq=was.seq, payload=corrected)
+        return self.read_trade(as_trade)
 
-    def _print(
-        self,
-        record: TradeRecord,
-        price: float | None,
-        size: float | None,
-        conditions: list[str] | None,
-        trade_id: int | None,
-    ) -> Print:
+    def _numbers(self, price: float | None, size: float | None) -> tuple[int, int]:
+        """Both as scaled integers, remembered for the next time."""
         try:
-            exact_price, exact_size = price_in_range(exact(price)), size_in_range(exact(size))
+            known = price_in_range(exact(price)), size_in_range(exact(size))
         except BadNumberError as error:
             raise UnusableError("bad_number", str(error)) from error
-        return Print(
-            record.event_ts,
-            record.seq,
-            exact_price,
-            exact_size,
-            self._moved(record, conditions, record.event_ts) if conditions else int(Moves.EVERYTHING),
-            record.ingest_ts,
-            trade_id or 0,
-            self.venue(record),
-        )
+        for memory in (self._prices, self._sizes):
+            if len(memory) >= _MEMORY:
+                memory.clear()
+        self._prices[price], self._sizes[size] = known
+        return known
 
-    def _moved(self, record: TradeRecord, conditions: list[str] | None, event_ts: int) -> int:
-        key = (record.feed, record.payload.z, *(conditions or ()))
-        try:
-            moves = self._moves[key]
-        except KeyError:
-            moves = self._moves[key] = self._look_up(record, conditions)
-        if moves is None:
-            return conditions_of(record.feed).moves(conditions, record.payload.z, event_ts)
-        return moves
-
-    def _look_up(self, record: TradeRecord, conditions: list[str] | None) -> int | None:
-        """The outcome, if it is the same at every time of day."""
+    def _look_up(self, record: TradeRecord, conditions: list[str] | None) -> Kind:
         try:
             table = conditions_of(record.feed)
         except UnknownFeedError as error:
             raise UnusableError("unknown_feed", str(error)) from error
+        _, venue = self.identity(record, 0)
         if any(rule.in_regular_session and rule.code in (conditions or ()) for rule in table.rules):
-            return None
-        return table.moves(conditions, record.payload.z, 0)
+            return Kind(None, venue)
+        return Kind(int(table.moves(conditions, record.payload.z, 0)), venue)

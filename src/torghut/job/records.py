@@ -115,11 +115,15 @@ class Decoded(Generic[R]):
                 lines.append(line)
         return records, lines
 
-    def refuse(self, at: int, reason: str) -> None:
-        """Record number `at` cannot be used either; `reason` is `word: detail`."""
+    def line(self, at: int) -> str:
+        """Record number `at` as it was written."""
         if self._lines is None:
             self._lines = self._text.split(SEPARATOR)
-        self.unreadable.append(Unreadable(self._lines[at], reason))
+        return self._lines[at]
+
+    def refuse(self, at: int, reason: str) -> None:
+        """Record number `at` cannot be used either; `reason` is `word: detail`."""
+        self.unreadable.append(Unreadable(self.line(at), reason))
 
 
 _trade, _trades = msgspec.json.Decoder(TradeRecord), msgspec.json.Decoder(list[TradeRecord])

@@ -14,7 +14,6 @@ from torghut.ta.bars import Ends, Mark, Partial, Range
 from torghut.ta.conditions import Moves
 
 _WIDTH: Final = 8
-_64_BITS: Final = (1 << 64) - 1
 _RANGE: Final = int(Moves.RANGE)
 _EVERYTHING: Final = int(Moves.EVERYTHING)
 
@@ -22,7 +21,7 @@ _EVERYTHING: Final = int(Moves.EVERYTHING)
 class Print(NamedTuple):
     """A print. Times in ns, price and size scaled (`ta.scaled`), `moves` as `ta.Moves`.
 
-    `trade_id` and `venue` (a number for exchange and tape) are its identity within the symbol.
+    `trade_id` and `venue` (a number for exchange and tape) are its identity within the symbol. None is negative.
     """
 
     event_ts: int
@@ -58,10 +57,16 @@ class Tally:
         Raises:
             OverflowError: a number of it is negative or beyond 64 bits; nothing was changed.
         """
-        self._prints.extend((*one[:6], one.trade_id & _64_BITS, one.venue))
-        self._count(*one[:6])
+        prints = self._prints
+        try:
+            prints.extend(one)
+        except OverflowError:
+            del prints[len(prints) // _WIDTH * _WIDTH :]  # what came before the number that does not fit
+            raise
+        self._count(one)
 
-    def _count(self, event_ts: int, seq: int, price: int, size: int, moves: int, ingest_ts: int) -> None:
+    def _count(self, one: Print) -> None:
+        event_ts, seq, price, size, moves, ingest_ts, _, _ = one
         if not moves:
             return
         self._n += 1
@@ -108,8 +113,7 @@ class Tally:
 
     def find(self, trade_id: int, venue: int) -> Print | None:
         """The print with this identity, the newest if there are several."""
-        wanted = trade_id & _64_BITS
-        return next((one for one in self._newest_first() if one.trade_id == wanted and one.venue == venue), None)
+        return next((one for one in self._newest_first() if one.trade_id == trade_id and one.venue == venue), None)
 
     def _newest_first(self) -> Iterator[Print]:
         prints = self._prints
@@ -127,9 +131,9 @@ class Tally:
         kept[at : at + 1] = [] if now is None else [now]
         anew = array("Q")
         for one in reversed(kept):
-            anew.extend((*one[:6], one.trade_id & _64_BITS, one.venue))
+            anew.extend(one)
         self._prints = anew
         self._clear()
         for one in kept:
-            self._count(*one[:6])
+            self._count(one)
         self._newest = max(self._newest, ingest_ts)

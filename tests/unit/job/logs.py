@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from torghut.job.progress import Progress, dump_progress, load_progress
 from torghut.job.records import NS, SEPARATOR, Batch, Output, Writer
-from torghut.job.shard import Progress, Rules, Shard, Symbols, dump_progress, load_progress
+from torghut.job.shard import Rules, Shard, Symbols
 
 START = 1_700_000_000
 """The second at which the logs begin."""

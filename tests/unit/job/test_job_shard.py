@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from tests.unit.job.logs import Runner, cancel, correction, quote, trade
 
 from torghut.job.clock import Bounds
-from torghut.job.shard import Rules, load_progress
+from torghut.job.progress import load_progress
+from torghut.job.shard import Rules
 from torghut.ta.errors import StateVersionError
 
 AFTER = [trade("Z", 5.0, 1.0, number=900)]

@@ -21,7 +21,7 @@ PRINTS = st.lists(
         size=st.integers(1, 10**19 - 1),
         moves=st.sampled_from([int(moves) for moves in Moves]),
         ingest_ts=st.integers(1, 9),
-        trade_id=st.integers(-(2**63), 2**63),
+        trade_id=st.integers(0, 2**64 - 1),
         venue=st.integers(0, 3),
     ),
     max_size=12,
@@ -69,5 +69,9 @@ def test_a_number_that_does_not_fit_is_refused_whole() -> None:
     with pytest.raises(OverflowError):
         tally.add(Print(SECOND * 10**9, -1, 1, 1, 3, 1, 1, 0))
     assert tally.is_empty
-    tally.add(Print(SECOND * 10**9, 1, 5, 1, 3, 1, 1, 0))
-    assert tally.find(1, 0) == Print(SECOND * 10**9, 1, 5, 1, 3, 1, 1, 0)
+    first, second = (Print(SECOND * 10**9, 1, 5, 1, 3, 1, number, 0) for number in (1, 2))
+    tally.add(first)
+    with pytest.raises(OverflowError):
+        tally.add(Print(SECOND * 10**9, 1, 5, 1, 3, 2**64, 1, 0))
+    tally.add(second)
+    assert [tally.find(1, 0), tally.find(2, 0)] == [first, second]

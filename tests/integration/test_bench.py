@@ -1,17 +1,16 @@
-"""A tiny `torghut bench forwarder` on a real broker: that it measures at all, never how fast."""
+"""Tiny trials of `torghut bench forwarder` on a real broker: that they measure at all, never how fast."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from torghut.bench.arena import Arena
 from torghut.bench.errors import BenchError
-from torghut.bench.forwarder import LIMIT, MODELS, OURS, RAW, Plan, measure
+from torghut.bench.forwarder import LIMIT, MODELS, OURS, RAW
 from torghut.bench.load import Load
-from torghut.bench.trial import run, verify
+from torghut.bench.trial import Subject, run, verify
 from torghut.stack.running import RunningStack
 
 
@@ -20,15 +19,19 @@ def place(broker: RunningStack, tmp_path: Path) -> Arena:
     return Arena(broker, tmp_path, own=True)
 
 
-def test_all_are_measured_and_every_record_is_found(place: Arena) -> None:
-    said: list[str] = []
-    measured = measure(place, Plan(messages=2_000, seconds=1.0, rounds=1, rate=1_000), said.append)
-    document = msgspec.json.decode(msgspec.json.encode(measured.report))
-    assert set(document) == {"machine", "load", "rows"}
-    assert all(set(row) == {"what", "who", "value", "unit", "ratio"} for row in document["rows"])
-    assert {row["who"] for row in document["rows"]} == {OURS.name, MODELS.name, RAW.name, LIMIT.name}
-    assert len(measured.targets) == 4
-    assert len(said) == len(Plan().trials())
+@pytest.mark.parametrize("subject", [OURS, MODELS, RAW], ids=lambda subject: subject.name)
+def test_every_record_of_a_steady_load_arrives_and_is_timed(place: Arena, subject: Subject) -> None:
+    outcome = run(place, subject, Load(500, rate=500))
+    assert len(outcome.latencies_ms) == len(outcome.lag_ms) == 500
+    assert outcome.latencies_ms[0] > 0
+    assert outcome.peak_mb > 10
+
+
+@pytest.mark.parametrize("subject", [OURS, MODELS, RAW, LIMIT], ids=lambda subject: subject.name)
+def test_every_record_of_a_load_without_a_rate_arrives(place: Arena, subject: Subject) -> None:
+    outcome = run(place, subject, Load(2_005, frame=20))
+    assert outcome.wall_s > 0
+    assert len(outcome.lag_ms) == 2_005
 
 
 def test_the_topics_of_a_trial_are_gone_afterwards(place: Arena, broker: RunningStack) -> None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from torghut.platform.kafka.acls import acls
+from torghut.platform.waiting import wait_until
 from torghut.stack.home import Home
 from torghut.stack.locks import is_locked
 from torghut.stack.running import RunningStack
@@ -21,6 +22,7 @@ from torghut.stack.start import Wish, down, up
 from torghut.wire.topics import QUOTES, TOPICS, TRADES, full_name
 
 MEASURED: Final = (TRADES, QUOTES)
+LEADERS_S: Final = 60.0
 _REQUEST_S: Final = 10.0
 
 
@@ -40,6 +42,7 @@ class Arena:
         admin.create_topics(TOPICS, prefix)
         admin.allow(acls(prefix))
         try:
+            wait_until(lambda: _answers(self.counter(prefix)), LEADERS_S, "the new topics to have leaders")
             yield prefix
         finally:
             admin.forbid(acls(prefix))
@@ -60,6 +63,13 @@ class Arena:
             return sum(int(answer.result(_REQUEST_S).offset) for answer in answers)
 
         return count
+
+
+def _answers(count: Callable[[], int]) -> bool:
+    try:
+        return count() == 0
+    except KafkaException:
+        return False
 
 
 @contextmanager

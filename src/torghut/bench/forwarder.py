@@ -61,8 +61,10 @@ class Measurement(msgspec.Struct, frozen=True):
     targets: list[Target]
 
 
-def measure(arena: Arena, plan: Plan, tell: Callable[[str], None]) -> Measurement:
-    """Run the plan.
+def measure(
+    arena: Arena, plan: Plan, tell: Callable[[str], None], trial: Callable[[Arena, Subject, Load], Outcome] = run
+) -> Measurement:
+    """Run the plan. Says each `trial` to `tell` before it begins.
 
     Raises:
         BenchError: a trial failed or its records are not in Kafka exactly once.
@@ -73,7 +75,7 @@ def measure(arena: Arena, plan: Plan, tell: Callable[[str], None]) -> Measuremen
         for subject, load in plan.trials():
             pace = f"{load.rate:,.0f} msg/s" if load.rate else "as fast as it takes them"
             tell(f"round {number + 1} of {plan.rounds}: {subject.name}, frames of {load.frame}, {pace}")
-            for what, unit, value in _figures(load, run(arena, subject, load)):
+            for what, unit, value in _figures(load, trial(arena, subject, load)):
                 found[what, subject.name, unit].append(value)
     figures = [Figure(what, who, unit, tuple(values)) for (what, who, unit), values in found.items()]
     figures.sort(key=lambda figure: _ORDER.index(figure.what.split(",")[0]))

@@ -3,11 +3,29 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from torghut.bench.forwarder import LATENCY, MODELS, OURS, PEAK, PER_CPU, RAW, Plan, targets
+from torghut.bench.arena import Arena
+from torghut.bench.forwarder import (
+    LATENCY,
+    LIMIT,
+    MODELS,
+    OURS,
+    PEAK,
+    PER_CPU,
+    RAW,
+    Measurement,
+    Plan,
+    measure,
+    targets,
+)
 from torghut.bench.latencies import Latencies, percentile, read_sorted_ms
+from torghut.bench.load import Load
 from torghut.bench.report import Figure, rows
+from torghut.bench.trial import Outcome, Subject
+from torghut.stack.home import Home
+from torghut.stack.running import RunningStack
 
 CASE = f"{PER_CPU}, frames of 20"
 
@@ -72,3 +90,36 @@ def test_latencies_come_back_sorted_and_in_milliseconds(tmp_path: Path) -> None:
 def test_trials_of_a_round_alternate_between_the_subjects() -> None:
     names = [subject.name for subject, _ in Plan().trials()]
     assert all(one != other for one, other in itertools.pairwise(names))
+
+
+def measured(plan: Plan) -> Measurement:
+    def trial(_arena: Arena, subject: Subject, load: Load) -> Outcome:
+        noted = [] if load.rate is None else [1.0, 2.0, 40.0]
+        return Outcome(
+            wall_s=2.0, cpu_s=1.0 if subject is OURS else 4.0, peak_mb=99.0, latencies_ms=noted, lag_ms=[1.0]
+        )
+
+    arena = Arena(RunningStack(Home(Path("/nowhere"))), Path("/nowhere"), own=True)
+    return measure(arena, plan, lambda _: None, trial)
+
+
+def test_the_document_has_the_keys_of_the_contract() -> None:
+    document = msgspec.json.decode(msgspec.json.encode(measured(Plan(rounds=2)).report))
+    assert set(document) == {"machine", "load", "rows"}
+    assert all(set(row) == {"what", "who", "value", "unit", "ratio"} for row in document["rows"])
+    assert {row["who"] for row in document["rows"]} == {OURS.name, MODELS.name, RAW.name, LIMIT.name}
+
+
+def test_ours_is_held_against_alpaca_py_per_cpu_second() -> None:
+    row = next(row for row in measured(Plan(rounds=1)).report.rows if (row.what, row.who) == (CASE, OURS.name))
+    assert (row.value, row.ratio) == (150_000, 4.0)
+
+
+def test_each_round_measures_everything_once() -> None:
+    found = measured(Plan(rounds=3)).figures
+    assert {len(figure.values) for figure in found} == {3}
+
+
+def test_p99_is_that_of_the_steady_load() -> None:
+    target = next(target for target in measured(Plan(rounds=1)).targets if "p99" in target.text)
+    assert (target.reached, target.seen) == (False, "40.0 ms")

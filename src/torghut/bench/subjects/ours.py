@@ -6,6 +6,7 @@ import uvloop
 
 from torghut.bench.latencies import Latencies, wanted
 from torghut.config import AlpacaSettings, KafkaSettings, Symbols, load
+from torghut.forwarder import memory
 from torghut.forwarder.main import configure_logs
 from torghut.forwarder.service import Forwarder
 from torghut.forwarder.settings import ForwarderSettings
@@ -15,6 +16,7 @@ async def run() -> None:
     """Forward until SIGTERM."""
     settings = load(ForwarderSettings)
     configure_logs(settings)
+    memory.bound_arenas()
     forwarder = Forwarder(settings, load(KafkaSettings), load(AlpacaSettings), load(Symbols))
     path = wanted()
     if path is None:

@@ -6,6 +6,7 @@ records in flight made it) and before a repair (what the overlap holds). Blockin
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -23,6 +24,12 @@ MARKET_TOPICS: Final = (topics.TRADES, topics.QUOTES, topics.BARS_1M, topics.MAR
 
 _SLACK_NS: Final = 2 * NS_PER_S
 """Records of one moment reach the partitions in any order; look back a little further than asked."""
+
+
+SETTLE_S: Final = 2.0
+"""A request that we gave up may still lie in a socket's buffer, and nothing orders it before what we ask on another
+connection: a broker that was paused appends it a moment after it answers us. Seconds without any sign of it stand for
+its end; only transactions could fence it for sure."""
 
 
 class Seen(msgspec.Struct):
@@ -69,18 +76,17 @@ class Tail:
         return Recollection(0, {})
 
     def written(self, session: str, since: int) -> set[Token]:
-        """Tokens of `session`'s records, and of all dead letters, with an ingest time of at least `since` (ns)."""
-        partitions, ends = self._ends([*self._market, self._dead_letters])
-        found: set[Token] = set()
-        for record in self._reader.read(self._starts(partitions, since), ends):
-            value = record.value() or b""
-            if record.topic() == self._dead_letters:
-                found.add(value)
-                continue
-            envelope = decode_envelope(value)
-            if envelope.session == session:
-                found.add((envelope.channel, envelope.symbol, envelope.seq))
-        return found
+        """Tokens of `session`'s records, and of all dead letters, with an ingest time of at least `since` (ns).
+
+        Takes two looks or more, until the later one finds nothing new: see `SETTLE_S`.
+        """
+        found = self._written(session, since)
+        while True:
+            time.sleep(SETTLE_S)
+            again = self._written(session, since)
+            if again == found:
+                return found
+            found = again
 
     def published(self, since: int, from_event: int, topic: topics.Topic | None = None) -> Iterator[Message]:
         """Events ingested at `since` (ns) or later that happened at `from_event` (ns) or later; of one topic or all."""
@@ -97,6 +103,19 @@ class Tail:
             value = record.value() or b""
             if b'"channel":"trades"' not in value:  # most records; not worth decoding
                 yield _message(decode_envelope(value))
+
+    def _written(self, session: str, since: int) -> set[Token]:
+        partitions, ends = self._ends([*self._market, self._dead_letters])
+        found: set[Token] = set()
+        for record in self._reader.read(self._starts(partitions, since), ends):
+            value = record.value() or b""
+            if record.topic() == self._dead_letters:
+                found.add(value)
+                continue
+            envelope = decode_envelope(value)
+            if envelope.session == session:
+                found.add((envelope.channel, envelope.symbol, envelope.seq))
+        return found
 
     def _recall(
         self,

@@ -282,8 +282,9 @@ class Forwarder:
         self._lease.release()
 
     def _outcomes(self) -> dict[tuple[str, str], int]:
-        delivered = {(topic, "acknowledged"): count for topic, count in self._delivery.delivered.items()}
-        return delivered | {("", f"failed:{name}"): count for name, count in self._delivery.failures.items()}
+        delivered, failures = dict(self._delivery.delivered), dict(self._delivery.failures)  # asked by another thread
+        delivered = {(topic, "acknowledged"): count for topic, count in delivered.items()}
+        return delivered | {("", f"failed:{name}"): count for name, count in failures.items()}
 
     def _endpoints(self) -> list[Endpoint]:
         health = {"/livez": self._livez, "/readyz": self._readyz}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -20,12 +20,16 @@ from torghut.audit.errors import AuditError, LedgerError, TopicsError
 from torghut.audit.intake import Incoming
 from torghut.audit.ledger import LedgerTruth
 from torghut.audit.model import CHANNELS, Truth
-from torghut.audit.order import Position
 from torghut.audit.report import Report
+from torghut.audit.ta.terms import Terms
+from torghut.audit.topics import Topics
 from torghut.config import KafkaSettings
-from torghut.platform.kafka.reader import Partition, ReadError, TopicReader
+from torghut.platform.kafka.reader import ReadError
 from torghut.platform.waiting import wait_until
-from torghut.wire.topics import CHANNEL_TOPIC, DLQ, full_name
+from torghut.wire.topics import CHANNEL_TOPIC, DLQ
+
+if TYPE_CHECKING:
+    from torghut.audit.ta.compare import TaResult
 
 _S: Final = 1_000_000_000
 _BEFORE_NS: Final = 10 * _S  # records of a window's first events, should the clocks differ
@@ -38,7 +42,8 @@ class AuditRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to audit. Times are ns since the epoch; a window that is open ends `settle_s` before now.
 
     `truth` takes the place of the ledger in `ledger`. When events are missing, records are read on for up to
-    `wait_s`. Buckets go to `scratch` (the system's temporary folder) when they outgrow memory.
+    `wait_s`. Buckets go to `scratch` (the system's temporary folder) when they outgrow memory. `terms`: how the TA job
+    is configured.
     """
 
     kafka: KafkaSettings
@@ -49,6 +54,7 @@ class AuditRequest(msgspec.Struct, frozen=True, kw_only=True):
     settle_s: float = 5.0
     wait_s: float = 30.0
     scratch: Path | None = None
+    terms: Terms = Terms()
 
 
 def run(request: AuditRequest, progress: Progress = lambda _: None) -> Report:
@@ -65,14 +71,52 @@ def run(request: AuditRequest, progress: Progress = lambda _: None) -> Report:
     with TemporaryDirectory(prefix="torghut-audit-", dir=request.scratch) as folder:
         comparison = Comparison(_truth(request), Path(folder), prefix=request.kafka.topic_prefix)
         try:
-            with closing(_Topics(request.kafka, since_ns=request.since_ns)) as topics:
+            with closing(_topics(request)) as topics:
                 _compare(comparison, topics, scope, request.wait_s, progress)
+            signals = _recomputed(request, scope, Path(folder), progress)
         except ReadError as error:
             raise TopicsError(
                 f"the audit wanted to read the topics of {request.kafka.bootstrap_servers}, but {error}; "
                 "see `torghut status` and the broker's log"
             ) from error
-        return comparison.report(scope, seconds=time.monotonic() - started)
+        return with_signals(comparison.report(scope), signals, time.monotonic() - started)
+
+
+def _topics(request: AuditRequest) -> Topics:
+    since_ns = None if request.since_ns is None else request.since_ns - _BEFORE_NS
+    return Topics(request.kafka, [*(CHANNEL_TOPIC[channel] for channel in CHANNELS), DLQ], since_ns=since_ns)
+
+
+def _recomputed(request: AuditRequest, scope: Scope, folder: Path, progress: Progress) -> TaResult:
+    """The audit of bars and signals; it needs no truth but the topics."""
+    try:
+        from torghut.audit.ta.run import audit_ta  # noqa: PLC0415 - polars takes its time, and is an extra
+    except ModuleNotFoundError as error:
+        raise AuditError(
+            f"the audit recomputes bars and signals, but {error.name} is missing: install torghut[audit]"
+        ) from error
+    progress("recomputing bars and signals")
+    place = folder / "ta"
+    place.mkdir()
+    return audit_ta(request.kafka, request.terms, (scope.start_ns, scope.end_ns), place, request.wait_s)
+
+
+def with_signals(report: Report, signals: TaResult, seconds: float) -> Report:
+    """The report with what was found out about bars and signals, which can make its verdict bad."""
+    latency = msgspec.structs.replace(
+        report.latency_ms,
+        provisional=signals.provisional,
+        final=signals.final,
+    )
+    return msgspec.structs.replace(
+        report,
+        verdict="bad" if signals.bad else report.verdict,
+        bars=signals.bars,
+        signals=signals.signals,
+        latency_ms=latency,
+        examples=(*report.examples, *signals.examples),
+        seconds=round(seconds, 3),
+    )
 
 
 def _scope(request: AuditRequest, now_ns: int) -> Scope:
@@ -92,7 +136,7 @@ def _truth(request: AuditRequest) -> Truth:
     return LedgerTruth(request.ledger)
 
 
-def _compare(comparison: Comparison, topics: _Topics, scope: Scope, wait_s: float, progress: Progress) -> None:
+def _compare(comparison: Comparison, topics: Topics, scope: Scope, wait_s: float, progress: Progress) -> None:
     """Read and compare until all is there, or until it is too late for it to come."""
 
     def look() -> bool:
@@ -114,40 +158,3 @@ def _told(incoming: Iterator[Incoming], progress: Progress) -> Iterator[Incoming
         if number % 50_000 == 0:
             progress(f"reading records: {number:,}")
         yield item
-
-
-class _Topics:
-    """The forwarder's topics from the window's start on; each reading goes up to where they end then."""
-
-    def __init__(self, kafka: KafkaSettings, *, since_ns: int | None) -> None:
-        names = dict.fromkeys(full_name(CHANNEL_TOPIC[channel], kafka.topic_prefix) for channel in CHANNELS)
-        self._reader = TopicReader(kafka.client(), [*names, full_name(DLQ, kafka.topic_prefix)])
-        self._since_ns = since_ns
-        self._next: dict[Partition, int] = {}
-
-    def close(self) -> None:
-        self._reader.close()
-
-    def read(self) -> Iterator[Incoming]:
-        """What was not read yet."""
-        if not self._next:
-            self._next = self._start()
-        ends = {partition: end for partition, (_, end) in self._reader.ends(list(self._next)).items()}
-        for message in self._reader.read(self._next, ends):
-            yield Incoming(
-                Position(message.topic() or "", message.partition() or 0, message.offset() or 0),
-                _bytes(message.key()),
-                _bytes(message.value()),
-                message.timestamp()[1],
-            )
-        self._next = {partition: max(offset, ends[partition]) for partition, offset in self._next.items()}
-
-    def _start(self) -> dict[Partition, int]:
-        partitions = self._reader.partitions()
-        if self._since_ns is None:
-            return {partition: low for partition, (low, _) in self._reader.ends(partitions).items()}
-        return self._reader.offsets_at(partitions, (self._since_ns - _BEFORE_NS) // 1_000_000)
-
-
-def _bytes(data: bytes | str | None) -> bytes | None:
-    return data.encode() if isinstance(data, str) else data

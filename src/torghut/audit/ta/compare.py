@@ -23,8 +23,8 @@ class TaResult(msgspec.Struct, frozen=True):
 
     bars: BarCounts = BarCounts()
     signals: SignalCounts = SignalCounts()
-    provisional: Spread | None = None
-    final: Spread | None = None
+    provisional: Spread = Spread()
+    final: Spread = Spread()
     examples: tuple[Example, ...] = ()
 
     @property

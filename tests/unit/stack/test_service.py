@@ -54,4 +54,4 @@ def test_an_answer_without_a_reason_is_not_ready() -> None:
 def test_nobody_there_is_not_ready() -> None:
     answer = HttpProbe(f"http://127.0.0.1:{free_port()}/readyz").ask()
     assert not answer.ready
-    assert "ConnectError" in answer.reason
+    assert "refused" in answer.reason

@@ -283,8 +283,8 @@ class Forwarder:
 
     def _outcomes(self) -> dict[tuple[str, str], int]:
         delivered, failures = dict(self._delivery.delivered), dict(self._delivery.failures)  # asked by another thread
-        delivered = {(topic, "acknowledged"): count for topic, count in delivered.items()}
-        return delivered | {("", f"failed:{name}"): count for name, count in failures.items()}
+        outcomes = {(topic, "acknowledged"): count for topic, count in delivered.items()}
+        return outcomes | {("", f"failed:{name}"): count for name, count in failures.items()}
 
     def _endpoints(self) -> list[Endpoint]:
         health = {"/livez": self._livez, "/readyz": self._readyz}

@@ -218,14 +218,12 @@ class Connection:
         if EVERY_SYMBOL in symbols:
             symbols = sorted(self._intake.symbols)
         gap = await self._repair.run(state.channels(), symbols)
+        self._repair.advance(gap)
         if self._intake.overflowing:
-            self._repair.advance(gap)
             return
         if gap is not None:
             heard = {message.channel for message in self._intake.held()}
             self._unheard = {channel for channel in FLOWING if state.symbols(channel)} - heard
-        if self._unheard:
-            self._repair.advance(gap)
         self._intake.release()
         self._backoff.streaming(time.monotonic())
         self._report(self._gate())

@@ -270,7 +270,8 @@ def _published(found: Gap, tail: Tail) -> list[Hashable]:
 
 
 def _known_bars(found: Gap, tail: Tail) -> list[Message]:
-    return list(tail.published(found.records_since - 2 * BAR_NS, found.bars_start, topics.BARS_1M))
+    reach = found.start - found.bars_start + BAR_NS
+    return list(tail.published(found.records_since - reach, found.bars_start, topics.BARS_1M))
 
 
 def _changes(since: int, tail: Tail) -> list[Message]:

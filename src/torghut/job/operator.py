@@ -79,14 +79,14 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
             shard.take_quotes(batch, now_ns)
         yield from self._finish(shard, now_ns)
 
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
+    def on_timer(self, _timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Look whether silence closes something."""
         now_ns = time.time_ns()
         partition = ctx.get_current_key()
         shard = self._shard(partition, now_ns, ctx)
         shard.advance(now_ns)
         self._gauges.show(partition, shard.counts, shard.clock, now_ns)
-        ctx.timer_service().register_processing_time_timer(timestamp - timestamp % _TICK_MS + _TICK_MS)
+        _tick(ctx, now_ns)
         yield from self._finish(shard, now_ns)
 
     def _finish(self, shard: Shard, now_ns: int) -> Iterator[Row]:
@@ -105,8 +105,7 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
             saved = self._progress.value()
             progress = None if saved is None else load_progress(saved)
             shard = self._shards[partition] = self._restore(partition, progress, now_ns)
-            now_ms = now_ns // _NS_PER_MS
-            ctx.timer_service().register_processing_time_timer(now_ms - now_ms % _TICK_MS + _TICK_MS)
+            _tick(ctx, now_ns)
         return shard
 
     def _restore(self, partition: int, progress: Progress | None, now_ns: int) -> Shard:
@@ -124,3 +123,9 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
         for written in self._recall.finals(partition, max(0, since_ns // _NS_PER_MS)):
             shard.published.add(*written)
         return shard
+
+
+def _tick(ctx: KeyedProcessFunction.Context, now_ns: int) -> None:
+    """Ask to be called again. Timers of the same time are one, also one that was restored."""
+    now_ms = now_ns // _NS_PER_MS
+    ctx.timer_service().register_processing_time_timer(now_ms - now_ms % _TICK_MS + _TICK_MS)

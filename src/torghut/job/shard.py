@@ -39,6 +39,8 @@ _FRESH_NS: Final = 2 * NS
 """Nobody waits for a provisional value of records that were received longer ago than this."""
 _MARGIN_S: Final = 15
 """A rebuild reads this much more than it needs, so that it knows which quotes came late."""
+_SWEEP_S: Final = 60
+"""Published finals are looked through for old ones this often, in event time: there may be millions."""
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -89,6 +91,7 @@ class Shard:
         self._outputs: list[Output] = []
         self._changed: Final[set[str]] = set()
         self._saved_quotes: dict[str, bytes] = {}
+        self._forgotten = 0
         if saved is None:
             self.clock = Clock(rules.bounds, TopicClock(now_ns), TopicClock(now_ns))
         else:
@@ -203,6 +206,9 @@ class Shard:
     def _forget(self) -> None:
         floor = self._floor
         self._prints.forget(floor)
+        if self.published and floor >= self._forgotten + _SWEEP_S:
+            self.published.forget_before(floor)
+            self._forgotten = floor
         self.clock.trades.trim(floor - _MARGIN_S)
         self.clock.quotes.trim(floor - _MARGIN_S)
 

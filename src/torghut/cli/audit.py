@@ -38,15 +38,18 @@ def audit(
     wait_s: Annotated[float, typer.Option(min=0, help="How long missing records may still come.")] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Prove that every event is in Kafka exactly once, with its values unchanged.
+    """Prove that every event is in Kafka exactly once, with its values unchanged, and every bar and signal right.
 
     Compares the truth (the simulator's ledger, or Alpaca's history with --history) with the topics. Exit code 0 when
     nothing is lost, doubled, changed or out of order, 1 when something is, 2 when the audit could not be made.
+    Bars and signals are recomputed from the topics themselves; the job's TA_ variables count here too.
     The Kafka of the running stack is read as its user `audit`, another one by the KAFKA_ variables.
     """
     from torghut.audit import AuditRequest, run  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.audit.ta.terms import TermsSettings  # noqa: PLC0415
     from torghut.cli.audit_report import print_report  # noqa: PLC0415
     from torghut.cli.connection import kafka_settings  # noqa: PLC0415
+    from torghut.config import load  # noqa: PLC0415
 
     start_ns, end_ns = parse_when(since), parse_when(until)
     request = AuditRequest(
@@ -57,6 +60,7 @@ def audit(
         until_ns=end_ns,
         settle_s=settle_s,
         wait_s=wait_s,
+        terms=load(TermsSettings).terms(),
     )
     with _progress() as progress:
         report = run(request, progress)

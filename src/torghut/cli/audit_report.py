@@ -58,7 +58,22 @@ def _lines(report: Report, names: list[str]) -> Iterator[str]:
             yield f"{channel}: {', '.join(found)}"
 
 
+def _ta_lines(report: Report) -> Iterator[str]:
+    """The recomputed bars and signals, where there is a job to audit."""
+    for name, counts in (("bars", report.bars), ("signals", report.signals)):
+        if counts.expected is not None:
+            numbers = {field: getattr(counts, field) or 0 for field in ("missing", "duplicated", "wrong")}
+            bad = ", ".join(f"[red]{n:,} {field}[/]" if n else f"0 {field}" for field, n in numbers.items())
+            yield f"{name}: {counts.final:,} of {counts.expected:,} seconds final; {bad}"
+    for name, spread in (("provisional", report.latency_ms.provisional), ("final", report.latency_ms.final)):
+        if spread.p50 is not None:
+            since = "ingest" if name == "provisional" else "the window's end"
+            yield f"{since} to {name}: p50 {spread.p50:g} ms, p99 {spread.p99:g} ms"
+
+
 def _print_rest(console: Console, report: Report) -> None:
+    for line in _ta_lines(report):
+        console.print(line, highlight=False)
     ingest = report.latency_ms.ingest
     if ingest.p50 is not None:
         console.print(f"event to ingest: p50 {ingest.p50:g} ms, p99 {ingest.p99:g} ms")
@@ -82,7 +97,14 @@ def _sentence(report: Report) -> str:
     bad = {name: sum(getattr(counts, name) for counts in report.channels.values()) for name in BAD}
     bad |= {"fencing": report.fencing, "undecodable": report.undecodable}
     what = ", ".join(f"{count:,} {name}" for name, count in bad.items() if count)
+    ta = sum(
+        getattr(c, name) or 0 for c in (report.bars, report.signals) for name in ("missing", "duplicated", "wrong")
+    )
     text = f"of {sent:,} events {what}" if what else f"all {sent - gap:,} events are in Kafka exactly once, unchanged"
     if gap:
         text += f" ({gap:,} more fell into a disconnect, and history does not have them)"
+    if ta:
+        text += f"; {ta:,} bars or signals are not what a recomputation gives"
+    elif report.bars.expected:
+        text += ", and every bar and signal is what a recomputation gives"
     return f"{text}; {report.records:,} records read in {report.seconds:.1f} s"

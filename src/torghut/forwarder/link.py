@@ -64,7 +64,7 @@ def preflight(prefix: str, client: Client) -> None:
         while not answer.done():
             if trouble.reason not in {None, Reason.KAFKA_UNREACHABLE}:
                 raise KafkaLinkError(trouble.reason or Reason.KAFKA_UNREACHABLE, trouble.detail)
-            time.sleep(PROMPT_S)
+            admin.poll(PROMPT_S)  # serves the errors of the connection: without it a refused login is a mere time-out
         try:
             allowed = set(answer.result().authorized_operations or ())
         except KafkaException as error:

@@ -203,7 +203,8 @@ class Forwarder:
                 self._metrics.reconnects[ending.reason] += 1
                 state: State = "reconnect" if ending.recovery is Recovery.RECONNECT else "error"
                 self._readiness.alpaca(Gate(ending.reason, ending.detail, state, self._backoff.attempt))
-                _log.warning("connection ended", reason=ending.reason, detail=ending.detail, next_in_s=round(delay, 2))
+                next_in_s = None if delay == float("inf") else round(delay, 2)  # JSON knows no infinity
+                _log.warning("connection ended", reason=ending.reason, detail=ending.detail, next_in_s=next_in_s)
                 self._nudge.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._nudge.wait(), None if delay == float("inf") else delay)

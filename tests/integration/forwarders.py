@@ -100,7 +100,7 @@ class ForwarderProcess:
         self.name = name
         self.health_port = free_port()
         self.metrics_port = free_port()
-        self.log = folder / f"{name}.log"
+        self.log = folder / f"{name}-{self.health_port}.log"
         self.environment = {
             **{key: os.environ[key] for key in _PASSED_ON if key in os.environ},
             **environment,
@@ -175,9 +175,9 @@ class ForwarderProcess:
         return {name: float(value) for name, value in _SAMPLE.findall(body)}
 
     def logged(self) -> list[dict[str, object]]:
-        """Its structured log lines; what is none is left out."""
+        """Its structured log lines. Other output, and a line that a kill cut short, are left out."""
         lines = self.log.read_bytes().splitlines() if self.log.exists() else []
-        return [msgspec.json.decode(line) for line in lines if line.startswith(b"{")]
+        return [msgspec.json.decode(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
 
     @contextmanager
     def witness(self) -> Iterator[Witness]:

@@ -37,8 +37,8 @@ def message(channel: str, symbol: str, number: int) -> dict[str, Any]:
         "trades": lambda: trade(number, T0 + number % 7 * MS, symbol),
         "quotes": lambda: quote(ns, symbol),
         "bars": lambda: bar(T0 + number * 60 * S, symbol),
-        # Of other minutes than the bars: what a repaired bar says of its own minute's updates has a test of its own.
-        "updated_bars": lambda: bar(T0 - (1 + number) * 60 * S, symbol, kind="u"),
+        # Of other times than the bars: what a repaired bar says of its own minute's updates has a test of its own.
+        "updated_bars": lambda: bar(T0 + (60 * number + 30) * S, symbol, kind="u"),
         "cancel_errors": lambda: cancel(number, ns, symbol),
         "corrections": lambda: correction(number * 2, ns, symbol),
         "statuses": lambda: status(ns, symbol),

@@ -8,7 +8,7 @@ import pytest
 
 from torghut.bench.arena import Arena
 from torghut.bench.errors import BenchError
-from torghut.bench.forwarder import LIMIT, MODELS, OURS, RAW
+from torghut.bench.forwarder import LIMIT, MODELS, OURS, TUNED
 from torghut.bench.load import Load
 from torghut.bench.trial import Subject, run, verify
 from torghut.stack.running import RunningStack
@@ -19,7 +19,7 @@ def place(broker: RunningStack, tmp_path: Path) -> Arena:
     return Arena(broker, tmp_path, own=True)
 
 
-@pytest.mark.parametrize("subject", [OURS, MODELS, RAW], ids=lambda subject: subject.name)
+@pytest.mark.parametrize("subject", [OURS, MODELS, TUNED], ids=lambda subject: subject.name)
 def test_every_record_of_a_steady_load_arrives_and_is_timed(place: Arena, subject: Subject) -> None:
     outcome = run(place, subject, Load(500, rate=500))
     assert len(outcome.latencies_ms) == len(outcome.lag_ms) == 500
@@ -27,7 +27,7 @@ def test_every_record_of_a_steady_load_arrives_and_is_timed(place: Arena, subjec
     assert outcome.peak_mb > 10
 
 
-@pytest.mark.parametrize("subject", [OURS, MODELS, RAW, LIMIT], ids=lambda subject: subject.name)
+@pytest.mark.parametrize("subject", [OURS, MODELS, TUNED, LIMIT], ids=lambda subject: subject.name)
 def test_every_record_of_a_load_without_a_rate_arrives(place: Arena, subject: Subject) -> None:
     outcome = run(place, subject, Load(2_005, frame=20))
     assert outcome.wall_s > 0

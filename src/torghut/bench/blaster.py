@@ -17,7 +17,7 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
 from torghut.bench.load import Encoding, Load, frames, round_base
-from torghut.bench.stage import Said, say
+from torghut.bench.stage import Said, leave_with_director, say
 from torghut.platform.ports import LOOPBACK
 from torghut.wire.times import NS_PER_S
 
@@ -127,4 +127,5 @@ async def serve(load: Load, encoding: Encoding) -> None:
 
 
 if __name__ == "__main__":
+    leave_with_director()
     uvloop.run(serve(msgspec.json.decode(sys.argv[1], type=Load), msgspec.convert(sys.argv[2], Encoding)))

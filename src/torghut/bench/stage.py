@@ -18,6 +18,7 @@ from typing import Final, Literal, Self, TypeAlias
 import msgspec
 
 from torghut.bench.errors import BenchError
+from torghut.platform.processes import die_with
 from torghut.platform.waiting import Deadline
 
 Word: TypeAlias = Literal["listening", "ready", "done"]
@@ -38,6 +39,11 @@ def say(said: Said) -> None:
     """Tell the director."""
     sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def leave_with_director() -> None:
+    """Make this process end when the one that started it does, however that ends."""
+    die_with(os.getppid())
 
 
 class Stage:

@@ -12,7 +12,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from torghut.bench.load import Load, records, round_base
-from torghut.bench.stage import Said, say
+from torghut.bench.stage import Said, leave_with_director, say
 from torghut.config import KafkaSettings
 from torghut.config import load as settings_of
 from torghut.forwarder.delivery import producer_settings
@@ -45,4 +45,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    leave_with_director()
     main()

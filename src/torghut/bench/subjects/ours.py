@@ -5,6 +5,7 @@ from __future__ import annotations
 import uvloop
 
 from torghut.bench.latencies import Latencies, wanted
+from torghut.bench.stage import leave_with_director
 from torghut.config import AlpacaSettings, KafkaSettings, Symbols, load
 from torghut.forwarder import memory
 from torghut.forwarder.main import configure_logs
@@ -36,4 +37,5 @@ async def run() -> None:
 
 
 if __name__ == "__main__":
+    leave_with_director()
     uvloop.run(run())

@@ -51,7 +51,7 @@ class Print(msgspec.Struct, frozen=True, gc=False):
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """One minute's values, scaled integers but for the average; `t` is its start."""
+    """One minute's values as they are told, scaled integers; `t` is its start. Equal bars need no update."""
 
     symbol: str
     t: int
@@ -61,7 +61,7 @@ class Bar(msgspec.Struct, frozen=True):
     close: int
     volume: int
     count: int
-    turnover: int
+    average: int
 
 
 class MinuteBars:
@@ -108,6 +108,7 @@ def _bar(symbol: str, minute: int, prints: list[Print]) -> Bar | None:
     extremes = [p.price for p in prints if p.moves.high_low]
     if not ends:
         return None  # Alpaca sends no bar for a minute without a price
+    volume, turnover = sum(p.size for p in counted), sum(p.price * p.size for p in counted)
     return Bar(
         symbol=symbol,
         t=minute,
@@ -115,7 +116,7 @@ def _bar(symbol: str, minute: int, prints: list[Print]) -> Bar | None:
         high=max(extremes),
         low=min(extremes),
         close=ends[-1].price,
-        volume=sum(p.size for p in counted),
+        volume=volume,
         count=len(counted),
-        turnover=sum(p.price * p.size for p in counted),
+        average=round(turnover / volume) if volume else ends[-1].price,
     )

@@ -113,11 +113,10 @@ def luld(listing: Listing, up: int, down: int, t: int) -> bytes:
 
 def bar(kind: str, values: Bar, listing: Listing) -> bytes:
     """A minute bar (`b`) or an updated one (`u`)."""
-    average = round(values.turnover / values.volume) if values.volume else values.close
     return (
         f'{{"T":"{kind}","S":"{values.symbol}","o":{price(values.open)},"h":{price(values.high)},'
         f'"l":{price(values.low)},"c":{price(values.close)},"v":{size(values.volume, listing)},"n":{values.count},'
-        f'"vw":{price(average)},"t":"{format_rfc3339(values.t)}"}}'
+        f'"vw":{price(values.average)},"t":"{format_rfc3339(values.t)}"}}'
     ).encode()
 
 

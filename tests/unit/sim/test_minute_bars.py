@@ -51,7 +51,15 @@ def test_open_and_close_follow_event_time() -> None:
 
 def test_volume_counts_what_may_move_it() -> None:
     (bar,) = collected(Print(1, 1, 100, 5, ALL), Print(2, 2, 200, 7, VOLUME), Print(3, 3, 300, 11, NOTHING)).close(0)
-    assert (bar.volume, bar.count, bar.turnover) == (12, 2, 1900)
+    assert (bar.volume, bar.count, bar.average) == (12, 2, round(1900 / 12))
+
+
+def test_a_change_that_the_rounded_values_do_not_show_is_no_update() -> None:
+    bars = collected(Print(1, 1, 100, 1_000_000, ALL), Print(2, 2, 100, 1, VOLUME))
+    bars.close(0)
+    bars.remove("A", 2, 2)
+    bars.add("A", Print(3, 2, 101, 1, VOLUME))
+    assert bars.revise(0) == []
 
 
 def test_a_minute_without_a_price_has_no_bar() -> None:

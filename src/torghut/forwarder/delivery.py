@@ -125,6 +125,11 @@ class Delivery:
         return len(self) >= self._limit
 
     @property
+    def roomy(self) -> bool:
+        """Whether less than half of the queue is taken: time for what can wait, such as history."""
+        return len(self) < self._limit / 2
+
+    @property
     def sequencer(self) -> Sequencer | None:
         """The present session's, or after `end` the last one's; None before the first."""
         return self._sequencer

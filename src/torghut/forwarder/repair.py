@@ -213,7 +213,7 @@ class Repair:
         missing = 0
         async for reached, events in self._slices(kinds, symbols, start, end):
             for batch in _batches([e.message for e in events if e.mark != CORRECTED]):
-                await until(lambda: not self._delivery.full)
+                await until(lambda: self._delivery.roomy)  # a full queue would end the connection
                 await asyncio.sleep(0)  # let the lease, the socket and acknowledgements have their turn
                 missing += self._intake.repair(batch, time.time_ns())
             left_s = (end - reached) / NS_PER_S

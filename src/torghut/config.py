@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -194,6 +194,14 @@ class AlpacaSettings(Settings):
     )
 
     _split_channels = field_validator("channels", mode="before")(_split)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _channels_of_crypto(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Crypto has no halts and no bands: asked for by default, they would make a crypto feed look broken."""
+        if values.get("ALPACA_FEED") == "crypto" and "CHANNELS" not in values:
+            return {**values, "CHANNELS": "trades,quotes,bars,updated_bars"}
+        return values
 
 
 class Symbols(Settings):

@@ -129,3 +129,9 @@ def test_without_sasl_no_user_is_needed() -> None:
     client = load(KafkaSettings, {"KAFKA_BOOTSTRAP_SERVERS": "h:1", "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}).client()
     assert client["security.protocol"] == "PLAINTEXT"
     assert not [key for key in client if key.startswith("sasl.")]
+
+
+def test_crypto_has_no_halts_to_subscribe_to() -> None:
+    assert load(AlpacaSettings, {"ALPACA_FEED": "crypto"}).channels == ("trades", "quotes", "bars", "updated_bars")
+    assert "lulds" in load(AlpacaSettings, {"ALPACA_FEED": "sip"}).channels
+    assert load(AlpacaSettings, {"ALPACA_FEED": "crypto", "CHANNELS": "trades"}).channels == ("trades",)

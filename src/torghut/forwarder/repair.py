@@ -173,9 +173,10 @@ class Repair:
     def advance(self, found: Gap | None) -> None:
         """What history covered needs no second look: the next gap begins where this one ended.
 
-        Records of that moment may be as old as it is, however long the repair took.
+        Records of that moment may be as old as it is, however long the repair took. Where a recording with times of
+        its own was covered up to the clock, its times go on from where they were.
         """
-        if found is not None:
+        if found is not None and found.end - found.start <= self._limit_ns + RECORDING_NS:
             self._intake.covered(found.end, found.known_at)
 
     async def changes(self, found: Gap, symbols: Sequence[str]) -> int:

@@ -42,14 +42,27 @@ class Plan(msgspec.Struct, frozen=True):
     rounds: int = 3
     rate: float = 20_000.0
 
+    @property
+    def full(self) -> Load:
+        """Frames of 20, as fast as they are taken."""
+        return Load(self.messages)
+
+    @property
+    def single(self) -> Load:
+        """Frames of 1, as fast as they are taken."""
+        return Load(max(1, self.messages // 3), frame=1)
+
+    @property
+    def steady(self) -> Load:
+        """Frames of 20 at the rate."""
+        return Load(max(20, int(self.rate * self.seconds)), rate=self.rate)
+
     def trials(self) -> list[tuple[Subject, Load]]:
         """What one round measures, in order."""
-        full, single = Load(self.messages), Load(max(1, self.messages // 3), frame=1)
-        steady = Load(max(20, int(self.rate * self.seconds)), rate=self.rate)
         return [
-            *((subject, full) for subject in (OURS, MODELS, TUNED, LIMIT)),
-            *((subject, single) for subject in (OURS, MODELS, TUNED)),
-            *((subject, steady) for subject in (OURS, MODELS)),
+            *((subject, self.full) for subject in (OURS, MODELS, TUNED, LIMIT)),
+            *((subject, self.single) for subject in (OURS, MODELS, TUNED)),
+            *((subject, self.steady) for subject in (OURS, MODELS)),
         ]
 
 
@@ -100,7 +113,7 @@ def _figures(load: Load, outcome: Outcome) -> Iterable[tuple[str, str, float]]:
 
 
 def _describe(plan: Plan, arena: Arena) -> dict[str, str]:
-    full, single, steady = (load for load in dict.fromkeys(load for _, load in plan.trials()))
+    full, single, steady = plan.full, plan.single, plan.steady
     return {
         "records": f"half trades, half quotes, {full.symbols} symbols, the same for all (seed {full.seed})",
         "as fast as taken": f"{full.messages:,} in frames of {full.frame}; {single.messages:,} in frames of 1",

@@ -33,6 +33,9 @@ SYMBOLS: Final = ("AAPL", "MSFT", "NVDA", "TSLA", "SPY", "QQQ", "F", "BRK.B")
 RATE: Final = 600
 """Messages a second of a test's load: enough that every fault meets many in flight, little enough for two cores."""
 
+SETTLE_S: Final = 2.0
+"""Events younger than this are not audited."""
+
 
 @dataclass
 class Pipeline:
@@ -87,13 +90,15 @@ class Pipeline:
     # What came out
 
     def audit(self, since_ns: int | None) -> Report:
-        """Everything that happened from then on, up to a moment ago, against the topics."""
+        """Everything that happened from then on and until now, against the topics."""
+        old_enough = time.monotonic() + SETTLE_S  # the audit leaves alone what may still be under way
+        wait_until(lambda: time.monotonic() >= old_enough, SETTLE_S + 1.0, "the load to be old enough")
         return run(
             AuditRequest(
                 kafka=self.broker.kafka("audit", self.prefix),
                 ledger=Path(self.sim.endpoints.ledger_dir),
                 since_ns=since_ns,
-                settle_s=2.0,
+                settle_s=SETTLE_S,
                 wait_s=20.0,
             )
         )

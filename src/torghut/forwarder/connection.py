@@ -120,8 +120,9 @@ class Connection:
 
     async def _serve(self) -> None:
         while not self._stream.closed.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stream.closed.wait(), TICK_S)
+            with suppress(TimeoutError):  # not wait_for: it loses a cancel that comes with the event (CPython 86296)
+                async with asyncio.timeout(TICK_S):
+                    await self._stream.closed.wait()
             self._look_after(time.monotonic())
 
     def _look_after(self, now: float) -> None:

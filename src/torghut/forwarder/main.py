@@ -28,7 +28,9 @@ async def run() -> None:
     configure_logs(settings)
     memory.bound_arenas()
     try:
-        await Forwarder(settings, kafka, *parts).run()
+        service = Forwarder(settings, kafka, *parts)
+        memory.calm_collector()
+        await service.run()
     except HealthServerError as error:
         raise ConfigError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Keeping the process small with glibc's allocator.
+"""Keeping the process small, and the garbage collector out of the way.
 
 A repair allocates much for a short time, in several threads. glibc gives each thread an arena of its own and keeps
 what is freed there: after a day of repairs the process would be several times its working size. Elsewhere than on
@@ -8,6 +8,7 @@ glibc nothing is done.
 from __future__ import annotations
 
 import ctypes
+import gc
 from typing import Final
 
 _M_ARENA_MAX: Final = -8
@@ -26,3 +27,14 @@ def give_back() -> None:
     """Return free memory to the system. Takes milliseconds."""
     if hasattr(_libc, "malloc_trim"):
         _libc.malloc_trim(0)
+
+
+def calm_collector() -> None:
+    """Make collections rare and short. To be called once, when everything that stays was made.
+
+    The hot path makes records that live until their acknowledgement and have no cycles; with the defaults the
+    collector looked at all of them again and again (a quarter of the time with 200,000 waiting, pauses of 0.15 s).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 4, 1_000)

@@ -207,7 +207,8 @@ class Forwarder:
                 _log.warning("connection ended", reason=ending.reason, detail=ending.detail, next_in_s=next_in_s)
                 self._nudge.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._nudge.wait(), None if delay == float("inf") else delay)
+                    async with asyncio.timeout(None if delay == float("inf") else delay):
+                        await self._nudge.wait()
 
     def _reject(self, reject: Reject) -> None:
         self._metrics.rejected[reject.reason] += 1

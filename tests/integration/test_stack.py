@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from tests.integration.stacks import StackFactory, quiet
 
+from torghut.platform.locks import is_locked
 from torghut.platform.processes import find_process, is_alive
 from torghut.platform.waiting import wait_until
 from torghut.stack.desired import restart
 from torghut.stack.document import read_document
 from torghut.stack.home import Home
-from torghut.stack.locks import is_locked
 from torghut.stack.running import RunningStack
 from torghut.stack.start import Wish, down, up
 

@@ -14,9 +14,9 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from torghut.platform.kafka.acls import acls
+from torghut.platform.locks import is_locked
 from torghut.platform.waiting import wait_until
 from torghut.stack.home import Home
-from torghut.stack.locks import is_locked
 from torghut.stack.running import RunningStack
 from torghut.stack.start import Wish, down, up
 from torghut.wire.topics import QUOTES, TOPICS, TRADES, full_name

@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from torghut.platform.files import write_atomically
+from torghut.platform.locks import locked
 from torghut.stack.errors import DesiredStateError
 from torghut.stack.home import Home
-from torghut.stack.locks import locked
 
 FEEDS: Final = ("sim", "iex", "sip", "delayed_sip", "test", "crypto")
 _LOCK_DEADLINE_S: Final = 10.0

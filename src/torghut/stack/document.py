@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from torghut.platform.files import write_atomically
+from torghut.platform.locks import is_locked
 from torghut.platform.processes import Process
 from torghut.stack.home import Home
-from torghut.stack.locks import is_locked
 
 
 class KafkaUser(msgspec.Struct, frozen=True):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
+from torghut.platform.locks import is_locked
 from torghut.platform.waiting import wait_until
 from torghut.stack.home import Home
-from torghut.stack.locks import is_locked
 from torghut.stack.start import Report, Wish, down, up
 
 _FOREVER_S = float("inf")

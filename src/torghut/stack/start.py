@@ -15,6 +15,7 @@ import msgspec
 from torghut.platform.artifacts import JarSet, cache_directory, fetch_jars
 from torghut.platform.files import PRIVATE, make_private_directory, write_atomically
 from torghut.platform.java import find_java
+from torghut.platform.locks import is_locked, locked
 from torghut.platform.processes import end
 from torghut.platform.waiting import wait_until
 from torghut.stack.desired import Desired, DesiredProcess, Settings, change_desired
@@ -22,7 +23,6 @@ from torghut.stack.document import ProcessRecord, StackDocument, read_document, 
 from torghut.stack.errors import StackError, StartError
 from torghut.stack.feeds import check_feed, default_symbols
 from torghut.stack.home import Home
-from torghut.stack.locks import is_locked, locked
 from torghut.stack.logs import tail
 from torghut.stack.ports import PortBook
 from torghut.stack.supervisor import end_leftovers

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Final
 
 from torghut.platform.files import write_atomically
+from torghut.platform.locks import try_lock
 from torghut.platform.processes import Process, die_with, end, find_process, send, spawn
 from torghut.platform.waiting import wait_until
 from torghut.stack.context import Context, child_environment
@@ -26,7 +27,6 @@ from torghut.stack.desired import Desired, read_desired
 from torghut.stack.document import ProcessRecord, StackDocument, read_document, write_document
 from torghut.stack.errors import StackError
 from torghut.stack.home import Home
-from torghut.stack.locks import try_lock
 from torghut.stack.logs import bound
 from torghut.stack.plan import endpoints, plan
 from torghut.stack.ports import PortBook

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from torghut.platform.errors import JavaError, StorageError
+from torghut.platform.locks import is_locked, locked, try_lock
 from torghut.platform.processes import Process, find_process
 from torghut.stack.document import KafkaEndpoint, ProcessRecord, StackDocument, running_document, write_document
 from torghut.stack.errors import NoStackError
 from torghut.stack.home import Home
-from torghut.stack.locks import is_locked, locked, try_lock
 from torghut.stack.running import RunningStack
 from torghut.stack.start import Wish, down, up
 from torghut.stack.status import look

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -42,7 +43,8 @@ def audit(
 
     Compares the truth (the simulator's ledger, or Alpaca's history with --history) with the topics. Exit code 0 when
     nothing is lost, doubled, changed or out of order, 1 when something is, 2 when the audit could not be made.
-    Bars and signals are recomputed from the topics themselves; the job's TA_ variables count here too.
+    Bars and signals are recomputed from the topics themselves, by the TA_ variables that the job was submitted with;
+    variables of the environment go before those.
     The Kafka of the running stack is read as its user `audit`, another one by the KAFKA_ variables.
     """
     from torghut.audit import AuditRequest, run  # noqa: PLC0415 - keeps `--help` instant
@@ -60,7 +62,7 @@ def audit(
         until_ns=end_ns,
         settle_s=settle_s,
         wait_s=wait_s,
-        terms=load(TermsSettings).terms(),
+        terms=load(TermsSettings, {**_submitted(), **os.environ}).terms(),
     )
     with _progress() as progress:
         report = run(request, progress)
@@ -70,6 +72,13 @@ def audit(
         print_report(report)
     if report.verdict != "ok":
         raise typer.Exit(Exit.BAD)
+
+
+def _submitted() -> dict[str, str]:
+    from torghut.stack.home import Home  # noqa: PLC0415
+    from torghut.stack.submission import submitted_variables  # noqa: PLC0415
+
+    return submitted_variables(Home.from_environment())
 
 
 def _ledger() -> Path:

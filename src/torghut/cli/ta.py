@@ -16,7 +16,13 @@ app = typer.Typer(
 
 @app.command()
 def submit(
-    tag: Annotated[str, typer.Option(help="Version to run; made of the present code if it is not installed.")] = "dev",
+    tag: Annotated[
+        str | None,
+        typer.Option(
+            help="Version to run; made of the present code if it is not installed.",
+            show_default="named after the present code",
+        ),
+    ] = None,
     start_from: Annotated[
         str, typer.Option("--from", help="latest, savepoint (take one now and stop), none, or an s3a:// URI.")
     ] = "latest",

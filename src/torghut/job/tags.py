@@ -51,27 +51,32 @@ class Tags:
         """Names, sorted."""
         return sorted(path.parent.name for path in self.directory.glob(f"*/{_MANIFEST}"))
 
-    def install(self, name: str, package: Path) -> Tag:
+    def install(self, name: str | None, package: Path) -> Tag:
         """Make the tag of the package at `package`. One that is there already stays as it is.
+
+        Without a name it is named after what it holds: other code is another tag.
 
         Raises:
             TagError: the name cannot be used, or the tag that is there was changed.
         """
-        if not _NAME.fullmatch(name):
+        if name is not None and not _NAME.fullmatch(name):
             raise TagError(f"tag {name!r}: wanted 1 to 64 letters, digits, dots, dashes or underscores")
-        if (self.code(name) / _MANIFEST).is_file():
+        if name is not None and (self.code(name) / _MANIFEST).is_file():
             return self.check(name)
         self.directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=self.directory) as temporary:
-            fresh = Path(temporary) / name
+        with tempfile.TemporaryDirectory(prefix=".new.", dir=self.directory) as temporary:
+            fresh = Path(temporary) / "code"
             shutil.copytree(package, fresh / "torghut", ignore=shutil.ignore_patterns("__pycache__"))
             (fresh / _SCRIPT).write_text(_RUN)
-            tag = Tag(name, _digest(fresh))
+            digest = _digest(fresh)
+            tag = Tag(name or f"src-{digest[:12]}", digest)
+            if (self.code(tag.name) / _MANIFEST).is_file():
+                return self.check(tag.name)
             (fresh / _MANIFEST).write_bytes(msgspec.json.encode(tag))
             for path in fresh.rglob("*"):
                 if path.is_file():
                     path.chmod(0o444)
-            fresh.rename(self.code(name))
+            fresh.rename(self.code(tag.name))
         return tag
 
     def check(self, name: str) -> Tag:

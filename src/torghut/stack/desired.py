@@ -24,7 +24,8 @@ _LOCK_DEADLINE_S: Final = 10.0
 class TaSubmission(msgspec.Struct, frozen=True):
     """The job that runs: which tag, and from which state it starts the first time (`job.launch`).
 
-    `id` names this submission; its checkpoints are kept apart from those of others.
+    `id` names this submission; its checkpoints are kept apart from those of others. `variables` are the job's own
+    settings (TA_ variables), as they were when it was submitted.
     """
 
     id: str
@@ -32,6 +33,7 @@ class TaSubmission(msgspec.Struct, frozen=True):
     start_from: str
     parallelism: int = 1
     checkpoint_interval_ms: int = 500
+    variables: dict[str, str] = {}
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from torghut.platform.java import find_java
 from torghut.platform.locks import is_locked, locked
 from torghut.platform.processes import end
 from torghut.platform.waiting import wait_until
-from torghut.stack.desired import Desired, DesiredProcess, Settings, change_desired
+from torghut.stack.desired import Desired, DesiredProcess, Settings, TaSubmission, change_desired
 from torghut.stack.document import ProcessRecord, StackDocument, read_document, running_document
 from torghut.stack.errors import StackError, StartError
 from torghut.stack.feeds import check_feed, default_symbols
@@ -49,6 +49,7 @@ class Wish(msgspec.Struct, frozen=True):
     loop: bool | None = None
     only: tuple[str, ...] | None = None
     ports: dict[str, int] | None = None
+    ta: TaSubmission | None = None
 
 
 def apply_wish(settings: Settings, wish: Wish, home: Home, environment: Mapping[str, str]) -> Settings:
@@ -82,11 +83,18 @@ def _key_file(name: str, home: Home, environment: Mapping[str, str]) -> str:
 
 
 def up(
-    home: Home, wish: Wish, report: Report, environment: Mapping[str, str] = os.environ, *, leash: bool = False
+    home: Home,
+    wish: Wish,
+    report: Report,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    leash: bool = False,
+    deadline_s: float | None = None,
 ) -> StackDocument:
     """Start the stack, or change the running one, and wait until all of it is ready.
 
-    With `leash`, a stack that this call starts ends when the calling process does, however it ends.
+    With `leash`, a stack that this call starts ends when the calling process does, however it ends. `deadline_s` is
+    READY_DEADLINE_S where it is not given, and twice as long with a job: Flink takes its time.
 
     Raises:
         StackError: what is asked for cannot be; nothing was started.
@@ -105,7 +113,8 @@ def up(
         if fresh:
             _start_supervisor(home, java, jars, leash=leash)
     try:
-        return follow(home, desired.revision, report)
+        usual_s = READY_DEADLINE_S * (1 if desired.settings.ta is None else 2)
+        return follow(home, desired.revision, report, deadline_s or usual_s)
     except StartError:
         if fresh:
             down(home, report)

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from torghut.config import load
+from torghut.config import ConfigError, load
 from torghut.job.launch import LATEST, NONE
 from torghut.job.observing import Observer
 from torghut.job.settings import JobSettings
@@ -18,7 +18,7 @@ from torghut.platform.artifacts import Report, cache_directory
 from torghut.platform.flink.configuration import SAVEPOINTS
 from torghut.platform.flink.rest import Flink
 from torghut.stack.components import PACKAGE, ensure
-from torghut.stack.desired import Desired, TaSubmission, change_desired, set_running
+from torghut.stack.desired import Desired, TaSubmission, change_desired, read_desired, set_running
 from torghut.stack.document import FlinkEndpoint, S3Endpoint, running_document
 from torghut.stack.errors import NoStackError, StackError
 from torghut.stack.home import Home
@@ -27,6 +27,8 @@ from torghut.wire.status import TaStatus
 JOB_ID: Final = "7a000000000000000000000000000001"
 """Fixed: it is the same job, whatever its version, and it names the directory of its checkpoints."""
 SAVEPOINT: Final = "savepoint"
+VARIABLES: Final = ("TA_WATERMARK_MS", "TA_IDLE_TIMEOUT_MS", "TA_REVISION_S", "TA_RESET_ON_SESSION")
+"""The settings that go with a submission, as they are in the environment of who submits."""
 _PROCESSES: Final = ("jobmanager", "taskmanager")
 
 
@@ -35,9 +37,37 @@ def tags(home: Home) -> Tags:
     return Tags(home.root / "tags")
 
 
+def prepare(
+    home: Home,
+    tag: str | None = None,
+    start_from: str = LATEST,
+    *,
+    parallelism: int = 1,
+    checkpoint_interval_ms: int = 500,
+    report: Report = lambda _line: None,
+    environment: Mapping[str, str] = os.environ,
+) -> TaSubmission:
+    """A submission, with all that it needs on this machine; nothing runs yet. The parameters are those of `submit`.
+
+    Raises:
+        StackError: the tag or a TA_ variable cannot be used.
+        PlatformError: a component is missing.
+    """
+    variables = {name: value for name in VARIABLES if (value := environment.get(name))}
+    try:
+        installed = tags(home).install(tag, PACKAGE)
+        load(JobSettings, variables)
+    except (TagError, ConfigError) as error:
+        raise StackError(str(error)) from error
+    report(f"version {installed.name} of the job")
+    ensure(cache_directory(environment), report)
+    number = f"{time.time_ns() // 1_000_000}"
+    return TaSubmission(number, installed.name, start_from, parallelism, checkpoint_interval_ms, variables)
+
+
 def submit(
     home: Home,
-    tag: str,
+    tag: str | None = None,
     start_from: str = LATEST,
     *,
     parallelism: int = 1,
@@ -47,25 +77,28 @@ def submit(
 ) -> int:
     """Run the job of `tag` in the running stack; the revision of the desired state that says so.
 
-    A tag that is not installed is made of the code that runs now. `start_from`: `latest` (checkpoint or savepoint, if
-    there is one), `savepoint` (one that is taken now, and stops the job that runs), `none`, or a URI.
+    A tag that is not installed is made of the code that runs now; None is a tag named after that code. `start_from`:
+    `latest` (checkpoint or savepoint, if there is one), `savepoint` (one that is taken now, and stops the job that
+    runs), `none`, or a URI.
 
     Raises:
-        StackError: there is no stack, no job to take a savepoint of, or the tag cannot be used.
+        StackError: there is no stack, no job to take a savepoint of, or the tag or a TA_ variable cannot be used.
         PlatformError: a component is missing, or the savepoint failed.
     """
     if running_document(home) is None:
         raise NoStackError(f"no stack runs in {home.root}: start it with `torghut up`")
-    try:
-        installed = tags(home).install(tag, PACKAGE)
-    except TagError as error:
-        raise StackError(str(error)) from error
-    report(f"tag {tag}: {installed.digest[:12]}")
-    ensure(cache_directory(environment), report)
+    submission = prepare(
+        home,
+        tag,
+        start_from,
+        parallelism=parallelism,
+        checkpoint_interval_ms=checkpoint_interval_ms,
+        report=report,
+        environment=environment,
+    )
     if start_from == SAVEPOINT:
-        start_from = take_savepoint(home, stop=True)
-        report(f"stopped with {start_from}")
-    submission = TaSubmission(f"{time.time_ns() // 1_000_000}", tag, start_from, parallelism, checkpoint_interval_ms)
+        submission = msgspec.structs.replace(submission, start_from=take_savepoint(home, stop=True))
+        report(f"stopped with {submission.start_from}")
 
     def change(desired: Desired) -> Desired:
         processes = {name: process for name, process in desired.processes.items() if name not in _PROCESSES}
@@ -89,6 +122,16 @@ def take_savepoint(home: Home, *, stop: bool) -> str:
         for name in _PROCESSES:
             set_running(home, name, False)
     return uri
+
+
+def submitted_variables(home: Home) -> dict[str, str]:
+    """The TA_ variables that the job of this home was submitted with; none without a job.
+
+    Raises:
+        DesiredStateError: the file with the desired state is not understood.
+    """
+    submission = read_desired(home).settings.ta
+    return {} if submission is None else submission.variables
 
 
 def running_job(home: Home) -> tuple[FlinkEndpoint, S3Endpoint]:
@@ -117,4 +160,16 @@ def job_status(home: Home) -> TaStatus:
         return Observer(rest, settings).observe(time.time_ns())
 
 
-__all__ = ["JOB_ID", "LATEST", "NONE", "SAVEPOINT", "job_status", "running_job", "submit", "tags", "take_savepoint"]
+__all__ = [
+    "JOB_ID",
+    "LATEST",
+    "NONE",
+    "SAVEPOINT",
+    "job_status",
+    "prepare",
+    "running_job",
+    "submit",
+    "submitted_variables",
+    "tags",
+    "take_savepoint",
+]

@@ -64,3 +64,13 @@ def test_a_missing_tag_is_named_with_those_that_are_there(tmp_path: Path, packag
     tags.install("v1", package)
     with pytest.raises(TagError, match="wanted one of v1"):
         tags.check("v2")
+
+
+def test_a_tag_without_a_name_is_named_after_the_code(tmp_path: Path, package: Path) -> None:
+    tags = Tags(tmp_path / "tags")
+    first = tags.install(None, package)
+    assert tags.install(None, package) == first
+    (package / "job" / "main.py").write_text("second = 2\n")
+    second = tags.install(None, package)
+    assert tags.installed() == sorted([first.name, second.name])
+    assert first.name != second.name

@@ -134,16 +134,13 @@ def _environment(context: Context, cluster: Cluster, submission: TaSubmission) -
     return {
         **process_environment(cluster, tags(context.home).code(submission.tag), os.environ.get("PATH", "")),
         **kafka.client_environment(kafka.endpoint(context), "ta", context.settings.topic_prefix),
-        **{name: value for name in _PASSED_ON if (value := os.environ.get(name))},
+        **submission.variables,
         "TA_JOB_ID": JOB_ID,
         "TA_TAG": submission.tag,
         "TA_PARALLELISM": str(submission.parallelism),
         # glibc would give each of the JVM's many threads an arena of its own, and the process gigabytes.
         "MALLOC_ARENA_MAX": "2",
     }
-
-
-_PASSED_ON = ("TA_WATERMARK_MS", "TA_IDLE_TIMEOUT_MS", "TA_REVISION_S", "TA_RESET_ON_SESSION")
 
 
 def _write(context: Context, cluster: Cluster, submission: TaSubmission, launch_file: Path) -> None:

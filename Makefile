@@ -10,7 +10,7 @@ help:                ## this list
 setup: $(VENV)/.installed ## the Python environment and the pinned components (cached; resumes when broken off)
 	@$(BIN)/torghut setup
 
-setup-job: setup     ## also what the Flink job needs: Flink, MinIO, its own Python environment (1.5 GB, 10 minutes)
+setup-job: $(VENV)/.installed ## also what the Flink job needs: Flink, MinIO, its own Python environment (1.5 GB)
 	@$(BIN)/torghut setup --job
 
 $(VENV)/.installed: requirements/dev.lock requirements/uv.lock pyproject.toml
@@ -22,7 +22,7 @@ $(VENV)/.installed: requirements/dev.lock requirements/uv.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
 	@touch $@
 
-demo: setup          ## the main job: the whole stack, a live table, and an audit of every event
+demo: setup-job      ## the main job: the whole stack, a live table, and an audit of every event, bar and signal
 	@$(BIN)/torghut demo
 
 test: setup lint     ## unit, conformance and integration tests on the real components (under 15 minutes)

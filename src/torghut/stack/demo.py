@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import httpx
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
+from torghut.platform.errors import PlatformError
+from torghut.platform.processes import resident_bytes
 from torghut.sim.control import SimControl
+from torghut.stack.document import StackDocument
+from torghut.stack.errors import StackError
 from torghut.stack.running import RunningStack
+from torghut.stack.signal_watch import SignalTraffic, SignalWatch
 from torghut.stack.status import forwarder_status
+from torghut.stack.submission import job_status
 from torghut.wire.topics import Channel
 
 REFRESH_S: Final = 1.0
@@ -30,8 +36,16 @@ class ChannelTraffic(msgspec.Struct, frozen=True):
     lag_ms: float | None
 
 
+class JobView(msgspec.Struct, frozen=True):
+    """The job at one time: its state in a word, the watermark's lag and the age of the last checkpoint in ms."""
+
+    status: str
+    lag_ms: float | None
+    checkpoint_age_ms: float | None
+
+
 class Moment(msgspec.Struct, frozen=True):
-    """What is to be seen at one time."""
+    """What is to be seen at one time. `memory_bytes`: of all processes of the stack."""
 
     elapsed_s: float
     event: str | None
@@ -40,6 +54,9 @@ class Moment(msgspec.Struct, frozen=True):
     queued: int
     acknowledged: int
     channels: dict[str, ChannelTraffic]
+    job: JobView
+    signals: SignalTraffic
+    memory_bytes: int
 
 
 class Disturbance(msgspec.Struct, frozen=True):
@@ -49,20 +66,22 @@ class Disturbance(msgspec.Struct, frozen=True):
     what: str
 
 
-DROP: Final = Disturbance(0.3, "the feed drops the connection")
-KILL: Final = Disturbance(0.55, "kill -9 of the forwarder")
+DROP: Final = Disturbance(0.1, "the feed drops the connection")
+KILL_TASKMANAGER: Final = Disturbance(0.2, "kill -9 of Flink's TaskManager")
+KILL: Final = Disturbance(0.5, "kill -9 of the forwarder")
+_KILLED: Final = {KILL: "forwarder", KILL_TASKMANAGER: "taskmanager"}
 
 
-def watch(stack: RunningStack, seconds: float) -> Iterator[Moment]:
+def watch(stack: RunningStack, signals: SignalWatch, seconds: float) -> Iterator[Moment]:
     """Look about once a second for `seconds`; on the way, do to the stack what it has to survive."""
-    due = [DROP, KILL] if stack.document().sim is not None else []
+    due = [DROP, KILL_TASKMANAGER, KILL] if stack.document().sim is not None else []
     begun = time.monotonic()
     before: Moment | None = None
     while (elapsed := time.monotonic() - begun) < seconds:
         event = None
         if due and elapsed >= due[0].at * seconds:
             event = _disturb(stack, due.pop(0))
-        before = _look(stack, elapsed, event, before)
+        before = _look(stack, signals, elapsed, event, before)
         yield before
         time.sleep(REFRESH_S)
 
@@ -72,15 +91,48 @@ def _disturb(stack: RunningStack, disturbance: Disturbance) -> str:
     if disturbance is DROP and sim is not None:
         with SimControl(sim.control_url) as control:
             control.drop()
-    if disturbance is KILL:
-        stack.kill("forwarder")
+    if disturbance in _KILLED:
+        stack.kill(_KILLED[disturbance])
     return disturbance.what
 
 
-def _look(stack: RunningStack, elapsed_s: float, event: str | None, before: Moment | None) -> Moment:
+def _look(
+    stack: RunningStack, signals: SignalWatch, elapsed_s: float, event: str | None, before: Moment | None
+) -> Moment:
     document = stack.document()
     status = forwarder_status(document) or {}
     counts = _metrics(document.forwarder.metrics_url) if document.forwarder else {}
+    return Moment(
+        elapsed_s=elapsed_s,
+        event=event,
+        reason=str(status.get("reason", "no answer")),
+        detail=str(status.get("detail", "")),
+        queued=int(counts.get(("torghut_kafka_queue_messages", ""), 0)),
+        acknowledged=int(counts.get(("torghut_kafka_produce_total", "acknowledged"), 0)),
+        channels=_channels(counts, elapsed_s, before),
+        job=_job(stack),
+        signals=signals.traffic(),
+        memory_bytes=memory_of(document),
+    )
+
+
+def memory_of(document: StackDocument) -> int:
+    """Bytes that all processes of the stack hold, the supervisor's included."""
+    leaders = [record.pid for record in document.processes.values() if record.pid is not None]
+    return resident_bytes([*leaders, document.supervisor.pid])
+
+
+def _job(stack: RunningStack) -> JobView:
+    try:
+        status = job_status(stack.home)
+    except (PlatformError, StackError):
+        return JobView("no answer", None, None)
+    return JobView(status.status, status.watermark_lag_ms, status.checkpoint.age_ms)
+
+
+def _channels(
+    counts: Mapping[tuple[str, str], float], elapsed_s: float, before: Moment | None
+) -> dict[str, ChannelTraffic]:
     channels = {}
     for name in FORWARDED:
         received = int(counts.get(("torghut_ws_messages_total", name), 0))
@@ -93,15 +145,7 @@ def _look(stack: RunningStack, elapsed_s: float, event: str | None, before: Mome
             dropped=int(counts.get(("torghut_dedup_dropped_total", name), 0)),
             lag_ms=counts.get(("torghut_ws_lag_ms", name)),
         )
-    return Moment(
-        elapsed_s=elapsed_s,
-        event=event,
-        reason=str(status.get("reason", "no answer")),
-        detail=str(status.get("detail", "")),
-        queued=int(counts.get(("torghut_kafka_queue_messages", ""), 0)),
-        acknowledged=int(counts.get(("torghut_kafka_produce_total", "acknowledged"), 0)),
-        channels=channels,
-    )
+    return channels
 
 
 def _metrics(url: str) -> dict[tuple[str, str], float]:

@@ -51,17 +51,20 @@ def is_alive(process: Process) -> bool:
     return find_process(process.pid) == process
 
 
-def _die_with_parent() -> None:
-    """In the child, before exec: ask for SIGTERM when the parent dies (Linux; elsewhere the next start cleans up)."""
+def _die_with_parent(signal_number: int = signal.SIGTERM) -> None:
+    """In the child, before exec: ask for a signal when the parent dies (Linux; elsewhere the next start cleans up)."""
     if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        _libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
 
 
-def die_with(parent: int) -> None:
-    """Make this process get SIGTERM when its parent dies, or now if `parent` is not its parent any more."""
-    _die_with_parent()
+def die_with(parent: int, signal_number: int = signal.SIGTERM) -> None:
+    """Make this process get that signal when its parent dies, or now if `parent` is not its parent any more.
+
+    It stays so in what this process becomes by exec. A process that may be stopped (SIGSTOP) needs SIGKILL.
+    """
+    _die_with_parent(signal_number)
     if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal_number)
 
 
 def spawn(

@@ -26,13 +26,17 @@ _EXCHANGES: Final = "DQNPVZKJ"
 
 
 class Load(msgspec.Struct, frozen=True):
-    """How much, in which form and how fast. `rate` in messages per second; None is as fast as they are taken."""
+    """How much, in which form and how fast. `rate` in messages per second; None is as fast as they are taken.
+
+    `trades` is the share of trades; the rest are quotes.
+    """
 
     messages: int
     frame: int = 20
     symbols: int = 100
     rate: float | None = None
     seed: int = 1
+    trades: float = 0.5
 
     @property
     def interval_ns(self) -> int:
@@ -58,23 +62,28 @@ def round_base(ns: int) -> int:
 
 
 def messages(load: Load, base: int) -> Iterator[dict[str, Any]]:
-    """The messages in order, about half trades and half quotes, as Alpaca's JSON has them."""
+    """The messages in order, trades and quotes mixed, as Alpaca's JSON has them."""
     draw = Random(load.seed)  # noqa: S311 - seeded test data
-    symbols = [_symbol(number) for number in range(load.symbols)]
+    symbols = symbols_of(load)
     prices = [draw.uniform(5, 900) for _ in symbols]
     for number in range(load.messages):
         which = draw.randrange(load.symbols)
         prices[which] = price = max(1.0, prices[which] * draw.uniform(0.9999, 1.0001))
         at = format_rfc3339(load.event_ns(base, number))
-        if draw.random() < 0.5:
+        if draw.random() < load.trades:
             yield _trade(draw, symbols[which], round(price, 2), number, at)
         else:
             yield _quote(draw, symbols[which], round(price, 2), at)
 
 
+def symbols_of(load: Load) -> list[str]:
+    """Its symbols, all different."""
+    return [_symbol(number) for number in range(load.symbols)]
+
+
 def _symbol(number: int) -> str:
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    return letters[number % 26] + letters[number // 26 % 26] + letters[number * 7 % 26]
+    return letters[number % 26] + letters[number // 26 % 26] + letters[(number * 7 + number // 676) % 26]
 
 
 def _trade(draw: Random, symbol: str, price: float, number: int, at: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from torghut.bench.load import STEP_NS, Encoding, Load, frames, messages, records, round_base
+from torghut.bench.load import STEP_NS, Encoding, Load, frames, messages, records, round_base, symbols_of
 from torghut.feed.messages import parse_frame
 from torghut.wire.envelope import decode_envelope
 from torghut.wire.topics import Channel
@@ -46,6 +46,14 @@ def test_about_half_of_the_messages_are_trades() -> None:
     kinds = [message["T"] for message in messages(Load(2000), BASE)]
     assert kinds.count("t") + kinds.count("q") == 2000
     assert 900 < kinds.count("t") < 1100
+
+
+def test_a_load_can_be_of_trades_alone() -> None:
+    assert {message["T"] for message in messages(Load(500, trades=1.0), BASE)} == {"t"}
+
+
+def test_all_symbols_of_a_large_load_are_different() -> None:
+    assert len(set(symbols_of(Load(1, symbols=1_500)))) == 1_500
 
 
 def test_a_load_is_the_same_each_time() -> None:

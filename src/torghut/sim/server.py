@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from itertools import count
 from typing import Final, Self
 
+from torghut.platform.web import WebServer
 from torghut.sim import ListenError
 from torghut.sim.accounts import Accounts
 from torghut.sim.control_api import ControlApi, SimState
@@ -23,7 +24,6 @@ from torghut.sim.sabotage import Sabotage
 from torghut.sim.settings import Endpoints, SimSettings
 from torghut.sim.stream import StreamServer
 from torghut.sim.tape import Tape
-from torghut.sim.web import WebServer
 
 _FULL_SPEED_RATE: Final = 500_000.0
 _TEST_SYMBOL: Final = "FAKEPACA"

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the simulator has its own."""
+    """uvicorn without its signal handlers: the process has its own."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -21,10 +22,20 @@ class _Server(uvicorn.Server):
 
 
 class WebServer:
-    """One HTTP server. Bound at construction, so that its port is known before it serves."""
+    """One HTTP server. Bound at construction, so that its port is known before it serves.
+
+    `options` go to uvicorn's `Config` as they are.
+    """
 
     def __init__(
-        self, app: Starlette, host: str, port: int, *, tls_cert: str | None = None, tls_key: str | None = None
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
+        **options: Any,  # noqa: ANN401 - uvicorn's types
     ) -> None:
         self._socket = socket.create_server((host, port), backlog=128)
         self._server = _Server(
@@ -36,6 +47,7 @@ class WebServer:
                 ssl_certfile=tls_cert,
                 ssl_keyfile=tls_key,
                 timeout_graceful_shutdown=1,
+                **options,
             )
         )
         self._task: asyncio.Task[None] | None = None
@@ -44,6 +56,11 @@ class WebServer:
     def port(self) -> int:
         """The port it listens on."""
         return int(self._socket.getsockname()[1])
+
+    @property
+    def socket(self) -> socket.socket:
+        """The listening socket, for options that accepted connections inherit."""
+        return self._socket
 
     def start(self) -> None:
         """Serve until `stop`. Connections that come before it is up wait in the socket's backlog."""

@@ -119,9 +119,11 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
                 for topic, first, end in zip(topics, shard.rebuild_from, ends, strict=True)
             )
             shard.rebuild(trades, quotes)
-        since_ns = 0 if progress is None else progress.wall_ns - self._plan.rules.revision_s * 1_000_000_000
-        for written in self._recall.finals(partition, max(0, since_ns // _NS_PER_MS)):
+        since_ns = 0 if progress is None else progress.finals_since(self._plan.rules.revision_s)
+        for written in self._recall.finals(partition, since_ns // _NS_PER_MS):
             shard.published.add(*written)
+        if progress is not None:
+            shard.reissue()
         return shard
 
 

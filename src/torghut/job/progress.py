@@ -6,10 +6,12 @@ from typing import Final
 
 import msgspec
 
-from torghut.job.clock import Bounds, Clock, TopicClock
+from torghut.job.clock import NS, Bounds, Clock, TopicClock
 from torghut.ta.errors import StateVersionError
 
 VERSION: Final = 1
+_CLOCKS_S: Final = 60
+"""By how much clocks may differ."""
 
 
 class TopicProgress(msgspec.Struct, frozen=True, array_like=True):
@@ -39,6 +41,13 @@ class Progress(msgspec.Struct, frozen=True, array_like=True):
     trades: TopicProgress
     quotes: TopicProgress
     wall_ns: int
+
+    def finals_since(self, revision_s: int) -> int:
+        """Before this time of the wall clock (ns) nothing was written that can be computed once more.
+
+        A final is written after its second has ended, but for differences of clocks.
+        """
+        return max(0, min(self.wall_ns, self.closed * NS) - (revision_s + _CLOCKS_S) * NS)
 
     def clock(self, bounds: Bounds, now_ns: int) -> Clock:
         """The clock that goes on from here."""

@@ -1,68 +1,65 @@
 """Finals that the output topics hold already.
 
 After a restore from an older savepoint the job computes again what it has published before. What is there is not
-written a second time; where a value changed (other code, other input), it becomes the next revision.
+written a second time; where a value changed (other code, other input), it becomes the next revision. A bar and its
+signal are settled together, so that both have the same revisions.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from torghut.wire.topics import Channel
 
+FINALS: Final = (Channel.TA_BARS, Channel.TA_SIGNALS)
+
 
 class Place(NamedTuple):
-    """What a final is about. `second` since the epoch."""
+    """What finals are about. `second` since the epoch."""
 
-    channel: Channel
     symbol: str
     second: int
 
 
-class _History:
-    """The revisions of one place: a digest of each, the highest number, and the digest that stands there."""
+class Settled(NamedTuple):
+    """The revision that a computed bar and signal have in the topics, and which of both are still to be written."""
 
-    __slots__ = ("digests", "latest", "rewritten")
+    revision: int
+    channels: tuple[Channel, ...]
 
-    def __init__(self) -> None:
-        self.digests: dict[int, int] = {}
-        self.latest = -1
-        self.rewritten = False
+
+_Digests = dict[Channel, int]
 
 
 class Published:
-    """Revisions that were written, by place. Empty in a job that never went back."""
+    """Revisions that were written, by place. Empty in a job that was never restored."""
 
     def __init__(self) -> None:
-        self._places: dict[Place, _History] = {}
+        self._places: dict[Place, dict[int, _Digests]] = {}
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def add(self, place: Place, revision: int, payload: bytes) -> None:
-        """The topic holds this."""
-        history = self._places.setdefault(place, _History())
-        history.digests[revision] = hash(payload)
-        history.latest = max(history.latest, revision)
+    def add(self, channel: Channel, place: Place, revision: int, payload: bytes) -> None:
+        """The topic of the channel holds this."""
+        self._places.setdefault(place, {}).setdefault(revision, {})[channel] = hash(payload)
 
-    def settle(self, place: Place, revision: int, payload: bytes) -> int | None:
-        """The revision to write a computed final with; None when it is there already."""
-        history = self._places.get(place)
-        if history is None:
-            return revision
-        digest = hash(payload)
-        known = history.digests.get(history.latest if history.rewritten else revision)
-        if known == digest:
-            return None
-        if known is None and not history.rewritten and revision > history.latest:
-            number = revision
-        else:
-            history.rewritten = True
-            number = history.latest + 1
-        history.digests[number] = digest
-        history.latest = number
-        return number
+    def settle(self, place: Place, revision: int, payloads: Mapping[Channel, bytes]) -> Settled:
+        """Where a computed final stands: as it is in the topics already, else as their next revision."""
+        known = self._places.get(place)
+        if known is None:
+            return Settled(revision, FINALS)
+        digests = {channel: hash(payload) for channel, payload in payloads.items()}
+        latest = max(known)
+        for number in (revision, latest):
+            written = known.get(number)
+            if written is not None and written.items() <= digests.items():
+                known[number] = digests
+                return Settled(number, tuple(channel for channel in digests if channel not in written))
+        known[latest + 1] = digests
+        return Settled(latest + 1, FINALS)
 
     def forget_before(self, second: int) -> None:
         """Forget what can no longer be computed again."""
-        self._places = {place: history for place, history in self._places.items() if place.second >= second}
+        self._places = {place: known for place, known in self._places.items() if place.second >= second}

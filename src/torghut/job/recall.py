@@ -14,7 +14,7 @@ from torghut.job.published import Place
 from torghut.platform.kafka.reader import Partition, TopicReader
 from torghut.platform.waiting import wait_until
 from torghut.wire.envelope import decode_envelope
-from torghut.wire.topics import TA_BARS_1S, TA_SIGNALS, full_name
+from torghut.wire.topics import TA_BARS_1S, TA_SIGNALS, Channel, full_name
 
 _SETTLED_DEADLINE_S: Final = 60.0
 
@@ -22,6 +22,7 @@ _SETTLED_DEADLINE_S: Final = 60.0
 class Written(NamedTuple):
     """A final record as it stands in its topic."""
 
+    channel: Channel
     place: Place
     revision: int
     payload: bytes
@@ -74,5 +75,5 @@ class Recall:
                     envelope = decode_envelope(message.value() or b"")
                 except msgspec.MsgspecError:
                     continue  # not ours: nothing of what we compute can equal it
-                place = Place(envelope.channel, envelope.symbol, envelope.seq)
-                yield Written(place, envelope.revision or 0, bytes(envelope.payload))
+                place = Place(envelope.symbol, envelope.seq)
+                yield Written(envelope.channel, place, envelope.revision or 0, bytes(envelope.payload))

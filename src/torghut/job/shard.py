@@ -17,7 +17,7 @@ import msgspec
 from torghut.job.clock import NS, Bounds, Clock, TopicClock
 from torghut.job.prints import Prints
 from torghut.job.progress import Progress, TopicProgress
-from torghut.job.published import Place, Published
+from torghut.job.published import FINALS, Place, Published
 from torghut.job.quoted import Quoted
 from torghut.job.records import (
     Batch,
@@ -33,7 +33,7 @@ from torghut.ta.conditions import conditions_of
 from torghut.ta.sessions import SessionPlan
 from torghut.ta.signals import Result, SignalState
 from torghut.ta.suite import Suite, installed_indicators
-from torghut.wire.topics import QUOTES, TRADES, Channel, Topic, full_name
+from torghut.wire.topics import QUOTES, TRADES, Topic, full_name
 
 _FRESH_NS: Final = 2 * NS
 """Nobody waits for a provisional value of records that were received longer ago than this."""
@@ -130,6 +130,17 @@ class Shard:
             newest = self._quotes.fold(decode_quotes(text), newest)
         self._quotes.admit(self.clock.closed)
 
+    def reissue(self) -> None:
+        """Write again what the restored state says was written and the topics do not hold.
+
+        A transaction that was open for longer than its time-out is gone with all that was in it. What it held of the
+        seconds that can be revised follows from the state; call this when the shard is rebuilt and `published` is full.
+        """
+        seconds = self._prints.seconds
+        feeds = {symbol: tally.feed for second in seconds for symbol, tally in seconds[second].items()}
+        for symbol in sorted(feeds):
+            self._write(symbol, feeds[symbol], self._state(symbol, feeds[symbol]).standing(self._floor))
+
     @property
     def rebuild_from(self) -> tuple[int, int]:
         """The offsets in trades and quotes from where the log is needed."""
@@ -189,15 +200,15 @@ class Shard:
     def _write(self, symbol: str, feed: str, results: Iterable[Result]) -> None:
         self._changed.add(symbol)
         for result in results:
-            for channel in (Channel.TA_BARS, Channel.TA_SIGNALS):
-                payload = encode_payload(channel, result)
-                place = Place(channel, symbol, result.second)
-                revision = self.published.settle(place, result.revision, payload)
-                if revision is not None:
-                    self.counts.written += 1
-                    self._outputs.append(
-                        self._writer.final(channel, symbol, feed, result, revision=revision, payload=payload)
-                    )
+            payloads = {channel: encode_payload(channel, result) for channel in FINALS}
+            revision, channels = self.published.settle(Place(symbol, result.second), result.revision, payloads)
+            if revision != result.revision:
+                self._states[symbol].renumber(result.second, revision)
+            self.counts.written += len(channels)
+            self._outputs += [
+                self._writer.final(channel, symbol, feed, result, revision=revision, payload=payloads[channel])
+                for channel in channels
+            ]
 
     def _report(self, unreadable: list[Unreadable], topic: Topic, now_ns: int) -> None:
         name = full_name(topic, self._rules.topic_prefix)

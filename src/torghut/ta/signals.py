@@ -195,6 +195,24 @@ class SignalState:
         self._advance_base()
         return tuple(results)
 
+    def standing(self, since: int) -> tuple[Result, ...]:
+        """What was closed last for each second from `since` on that can still be revised, ascending."""
+        _, outcomes = self._run(self._base, list(self._tail))
+        return tuple(
+            Result(closed.second, closed.revision, closed.partial.ingest_ts, *outcomes[closed.second])
+            for closed in self._tail
+            if closed.second >= since
+        )
+
+    def renumber(self, second: int, revision: int) -> None:
+        """A closed second stands under another revision than was counted here: count on from there.
+
+        A second that can no longer be revised is passed over.
+        """
+        for at, closed in enumerate(self._tail):
+            if closed.second == second:
+                self._tail[at] = _Closed.of(closed.partial, closed.quote, revision)
+
     def _run(self, states: States, tail: list[_Closed]) -> tuple[States, dict[int, tuple[MicroBar, Signal]]]:
         """The states after these seconds, and what each gave."""
         outcomes = {}

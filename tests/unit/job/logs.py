@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torghut.job.progress import Progress, dump_progress, load_progress
+from torghut.job.published import Place
 from torghut.job.records import NS, SEPARATOR, Batch, Output, Writer
 from torghut.job.shard import Rules, Shard, Symbols
+from torghut.wire.envelope import decode_envelope
 
 START = 1_700_000_000
 """The second at which the logs begin."""
@@ -107,15 +109,30 @@ class Runner:
         self.store.progress = dump_progress(changes.progress)
         return self
 
-    def restart(self) -> Runner:
-        """Go on with a shard that has nothing but the saved state and the logs."""
+    def savepoint(self) -> Store:
+        """The state of now."""
+        return Store(dict(self.store.signals), dict(self.store.quotes), self.store.progress)
+
+    def restart(self, state: Store | None = None, lost: int = 0) -> Runner:
+        """Go on with a shard that has nothing but saved state (the last one) and the logs of input and output.
+
+        `lost`: so many of the last finals are not in the output topics, whatever the state says.
+        """
+        for gone in self.finals()[len(self.finals()) - lost :]:
+            self.outputs.remove(gone)
+        self.store = state or self.store
         self.shard = self._new()
         trades, quotes = self.shard.rebuild_from
         clock = self.shard.clock
         self.shard.rebuild(
             self.trades[trades : clock.trades.next_offset], self.quotes[quotes : clock.quotes.next_offset]
         )
-        return self
+        for output in self.finals():
+            envelope = decode_envelope(output.value.encode())
+            place = Place(envelope.symbol, envelope.seq)
+            self.shard.published.add(envelope.channel, place, envelope.revision or 0, bytes(envelope.payload))
+        self.shard.reissue()
+        return self._save()
 
     def records(self, topic: str) -> list[dict[str, Any]]:
         return [json.loads(output.value) for output in self.outputs if output.topic == topic]

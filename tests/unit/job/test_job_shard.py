@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.job.logs import Runner, cancel, correction, quote, trade
+from tests.unit.job.logs import Runner, Store, cancel, correction, quote, trade
 
 from torghut.job.clock import Bounds
 from torghut.job.progress import load_progress
 from torghut.job.shard import Rules
 from torghut.ta.errors import StateVersionError
 
+FINALS = ("torghut.ta.bars.1s.v1", "torghut.ta.signals.v1")
 AFTER = [trade("Z", 5.0, 1.0, number=900)]
 """A print that lets the watermark (2 s) pass the first seconds."""
 
@@ -216,6 +217,46 @@ def test_within_the_bound_all_finals_are_byte_identical_and_written_once(
     other.take_trades(0, cut).take_quotes(0, quote_cut).restart().take_quotes(quote_cut, len(quotes))
     other.take_trades(cut, len(trades))
     assert sorted(other.finals()) == sorted(plain.finals())
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs(), st.data())
+def test_going_back_to_an_older_state_writes_nothing_twice(
+    log: tuple[list[str], list[str]], data: st.DataObject
+) -> None:
+    trades, quotes = log
+    cut, quote_cut = (data.draw(st.integers(0, len(part))) for part in (trades, quotes))
+    runner = Runner(trades, quotes, now_s=1000).take_trades(0, cut).take_quotes(0, quote_cut)
+    older = runner.savepoint()
+    runner.take_quotes(quote_cut, len(quotes)).take_trades(cut, len(trades))
+    before = list(runner.finals())
+    runner.restart(older).take_quotes(quote_cut, len(quotes)).take_trades(cut, len(trades))
+    assert runner.finals() == before
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs(), st.data())
+def test_what_a_lost_transaction_held_is_written_after_the_restore(
+    log: tuple[list[str], list[str]], data: st.DataObject
+) -> None:
+    trades, quotes = log[0][:-1], log[1][:-1]  # without the end, which closes seconds beyond the revision time
+    runner = Runner(trades, quotes, now_s=1000).take_all()
+    before = runner.latest()
+    lost = data.draw(st.integers(0, len(runner.finals()) // 2)) * 2
+    runner.restart(lost=lost)
+    assert runner.latest() == before
+    places = [(r["channel"], r["symbol"], r["seq"], r["revision"]) for r in runner.records("torghut.ta.bars.1s.v1")]
+    assert len(places) == len(set(places))
+
+
+def test_a_bar_and_its_signal_keep_the_same_revisions_when_other_code_starts_anew() -> None:
+    log = [trade("A", 0.1, 10.0), *AFTER, trade("A", 0.2, 13.0, number=3), cancel("A", 5.1, 3)]
+    runner = Runner(log, [quote("Z", 5.0, 1.0)]).at(5).take_quotes(0, 1).take_trades(0, 2).take_trades(2, 3)
+    runner.quotes = [quote("A", 0.1, 2.0), *runner.quotes]  # as if other code saw what the first had not
+    runner.restart(Store()).take_quotes(0, 2).take_trades(0, 2).take_trades(2, 3).take_trades(3, 4)
+    numbers = [[r["revision"] for r in runner.records(topic)] for topic in FINALS]
+    assert numbers == [[0, 1, 2, 3, 4]] * 2
+    assert [bar[3]["n"] for bar in runner.bars()] == [1, 2, 1, 2, 1]
 
 
 def test_the_bound_and_the_revision_time_are_settings() -> None:

@@ -89,6 +89,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON docume
             f"{found.status}  version {found.version}  watermark lag {lag}  last checkpoint {age} ago  "
             f"in {found.records_in}  out {found.records_out}  late {found.late_records}\n"
         )
+        if found.reason != "ok":
+            sys.stdout.write(f"{found.reason}\n")
     if found.status != "RUNNING":
         raise typer.Exit(Exit.BAD)
 

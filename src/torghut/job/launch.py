@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LATEST: Final = "latest"
 NONE: Final = "none"
+REFUSED: Final = "cannot be launched: "
+"""With this a line of the log begins that says why there was no start."""
 
 
 class Store(msgspec.Struct, frozen=True):
@@ -100,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         state = restore_point(launch)
     except PlatformError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{REFUSED}{error}\n")
         return 1
     sys.stdout.write(f"submission {launch.submission} starts {'without state' if state is None else f'from {state}'}\n")
     sys.stdout.flush()

@@ -29,9 +29,10 @@ class Observer:
             job = self._flink.job(job_id)
             checkpoints = self._flink.checkpoints(job_id)
             partitions = self._partitions(job)
-        except FlinkError:
-            return assemble(job_id, tag, None, None, {}, now_ns)
-        return assemble(job_id, tag, job, checkpoints, partitions, now_ns)
+            cause = None if job.works else self._flink.last_error(job_id)
+        except FlinkError as error:
+            return assemble(job_id, tag, None, None, {}, now_ns, str(error))
+        return assemble(job_id, tag, job, checkpoints, partitions, now_ns, cause)
 
     def _partitions(self, job: Job) -> dict[int, Reading]:
         found: dict[int, Reading] = {}

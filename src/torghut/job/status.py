@@ -23,15 +23,22 @@ def assemble(
     checkpoints: Checkpoints | None,
     partitions: Mapping[int, Reading],
     now_ns: int,
+    cause: str | None = None,
 ) -> TaStatus:
-    """The record of now. `job` and `checkpoints` are None when Flink does not answer, or knows no such job."""
+    """The record of now.
+
+    `job` and `checkpoints` are None when Flink does not answer, or knows no such job. `cause` is what went wrong last
+    with the job, or with the asking.
+    """
     state = _checkpoint_state(checkpoints, now_ns)
     active = [reading for reading in partitions.values() if not reading.idle and reading.watermark_ms > 0]
     now_ms = now_ns / _NS_PER_MS
+    word = _word(job, state)
     return TaStatus(
         job=job_id,
         version=tag,
-        status=_word(job, state),
+        status=word,
+        reason=_reason(word, checkpoints, cause),
         watermark_lag_ms=now_ms - min(reading.watermark_ms for reading in active) if active else None,
         last_event_ts=max((one.last_event_ms for one in partitions.values()), default=0) * _NS_PER_MS or None,
         records_in=sum(reading.records for reading in partitions.values()),
@@ -55,6 +62,15 @@ def _checkpoint_state(checkpoints: Checkpoints | None, now_ns: int) -> Checkpoin
         duration_ms=last.end_to_end_duration,
         failed=checkpoints.counts.failed,
     )
+
+
+def _reason(word: str, checkpoints: Checkpoints | None, cause: str | None) -> str:
+    if word == "RUNNING":
+        return "ok"
+    failed = checkpoints.latest.failed if checkpoints else None
+    if word == STALLED and failed is not None:
+        return f"checkpoints fail, so nothing is committed: {failed.failure_message or 'Flink does not say why'}"
+    return cause or f"the job is {word}"
 
 
 def _word(job: Job | None, checkpoint: CheckpointState) -> str:

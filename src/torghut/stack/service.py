@@ -101,7 +101,7 @@ class Service:
 
     `depends_on` must have been ready once before this is started for the first time. `once` marks a task: it is ready
     when it ended with 0, and is not run again. `prepare` runs before every start. `grace_s` is how long it may take to
-    leave after SIGTERM.
+    leave after SIGTERM. `explain` finds out why the process ended by itself; None where that says nothing.
     """
 
     name: str
@@ -113,3 +113,4 @@ class Service:
     once: bool = False
     grace_s: float = 10.0
     prepare: Callable[[], None] | None = field(default=None, compare=False)
+    explain: Callable[[], str | None] | None = field(default=None, compare=False)

@@ -13,6 +13,7 @@ from torghut.config import ConfigError, load
 from torghut.job.launch import LATEST, NONE
 from torghut.job.observing import Observer
 from torghut.job.settings import JobSettings
+from torghut.job.status import UNREACHABLE
 from torghut.job.tags import TagError, Tags
 from torghut.platform.artifacts import Report, cache_directory
 from torghut.platform.flink.configuration import SAVEPOINTS
@@ -157,7 +158,13 @@ def job_status(home: Home) -> TaStatus:
     flink, _ = running_job(home)
     settings = load(JobSettings, {"TA_JOB_ID": flink.job_id, "TA_TAG": flink.tag})
     with Flink(flink.rest_url) as rest:
-        return Observer(rest, settings).observe(time.time_ns())
+        status = Observer(rest, settings).observe(time.time_ns())
+    document = running_document(home)
+    process = document.processes.get("jobmanager") if document else None
+    if status.status == UNREACHABLE and process is not None:
+        # Whoever started it knows more about a process that does not answer.
+        return msgspec.structs.replace(status, reason=f"jobmanager {process.state}: {process.reason}")
+    return status
 
 
 __all__ = [

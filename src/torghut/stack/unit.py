@@ -72,6 +72,7 @@ class Unit:
         self._next_probe = 0.0
         self._retry_at = 0.0
         self._kill_at = 0.0
+        self._last_end: str | None = None
         self._delays = backoff(_BACKOFF_BASE_S, _BACKOFF_CAP_S)
 
     def step(self, wanted: Service | None, generation: int, blocked_by: str | None) -> None:
@@ -113,7 +114,9 @@ class Unit:
             if steady:
                 self._delays = backoff(_BACKOFF_BASE_S, _BACKOFF_CAP_S)
             self._retry_at = self._clock() + next(self._delays)
-            self._settle(State.BACKING_OFF, describe_exit(code))
+            why = self.service.explain() if self.service.explain is not None and code > 0 else None
+            self._last_end = describe_exit(code) + (f": {why}" if why else "")
+            self._settle(State.BACKING_OFF, self._last_end)
 
     def _tend(self, wanted: Service | None, generation: int) -> None:
         """Probe the running process, or stop it when another one (or none) is wanted."""
@@ -132,7 +135,9 @@ class Unit:
             self.ready_after_s = self._clock() - self._started_at
             self.was_ready = True
             self._settle(State.RUNNING, answer.reason)
-        self.ready, self.reason = answer.ready, answer.reason
+            self._last_end = None
+        before = f" (it {self._last_end})" if self._last_end else ""
+        self.ready, self.reason = answer.ready, f"{answer.reason}{before}"
 
     def _start(self, service: Service, generation: int) -> None:
         self.service, self.generation = service, generation

@@ -64,11 +64,16 @@ class CheckpointState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of `torghut.ta.status.v1`, written beside the job every second."""
+    """A record of `torghut.ta.status.v1`, written beside the job every second.
+
+    `status` is RUNNING when all is well; else Flink's word, or STARTING, STALLED (checkpoints fail, so nothing is
+    committed), UNREACHABLE. `reason` is `ok`, or the cause in a sentence.
+    """
 
     job: str
     version: str
     status: str
+    reason: str = "ok"
     watermark_lag_ms: float | None
     last_event_ts: int | None
     records_in: int

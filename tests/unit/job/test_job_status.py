@@ -8,7 +8,7 @@ from torghut.job.clock import Bounds, Clock, TopicClock
 from torghut.job.gauges import Gauges, Reading, names_of, readings
 from torghut.job.shard import Counts
 from torghut.job.status import STALLED, UNREACHABLE, assemble
-from torghut.platform.flink.rest import Checkpoints, Job
+from torghut.platform.flink.rest import Checkpoints, Job, innermost_cause
 
 MS = 1_000_000
 NOW = 1_700_000_100_000 * MS
@@ -72,3 +72,32 @@ def test_a_job_that_works_is_running() -> None:
 def test_flink_that_does_not_answer_is_unreachable() -> None:
     status = assemble("j", "v1", None, None, {}, NOW)
     assert (status.status, status.checkpoint.id, status.last_event_ts) == (UNREACHABLE, None, None)
+
+
+def test_a_job_that_does_not_work_tells_its_last_cause() -> None:
+    restarting = msgspec.structs.replace(RUNNING, state="RESTARTING")
+    status = assemble("j", "v1", restarting, checkpoints(100), {}, NOW, "SaslAuthenticationException: no")
+    assert (status.status, status.reason) == ("RESTARTING", "SaslAuthenticationException: no")
+
+
+def test_a_job_that_works_has_no_reason_but_ok() -> None:
+    assert assemble("j", "v1", RUNNING, checkpoints(100), {}, NOW, "an old failure").reason == "ok"
+
+
+def test_failing_checkpoints_tell_why() -> None:
+    failed = msgspec.json.decode(
+        b'{"counts": {"completed": 1, "failed": 9}, "latest": {"failed": {"id": 8, "failure_message": "403"}, '
+         b'"completed": {"id": 7, "trigger_timestamp": 1, "end_to_end_duration": 40, "state_size": 1}}}',
+        type=Checkpoints,
+    )
+    status = assemble("j", "v1", RUNNING, failed, {}, NOW)
+    assert (status.status, "403" in status.reason) == (STALLED, True)
+
+
+def test_the_innermost_cause_of_a_stack_trace_is_told() -> None:
+    trace = ["a.B: outer", "\tat a.B", "Caused by: c.D: middle", "\tat c.D", "Caused by: e.F: inner", "\t... 3 more"]
+    assert [innermost_cause(trace), innermost_cause(trace[:2]), innermost_cause([])] == [
+        "e.F: inner",
+        "a.B: outer",
+        None,
+    ]

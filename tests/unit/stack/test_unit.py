@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -109,6 +109,19 @@ def test_a_dead_process_is_started_again_after_a_delay(stage: Stage) -> None:
     assert stage.unit.reason == "ended by SIGKILL"
     assert stage.step(stage.service, after=1) is State.STARTING
     assert len(stage.children) == 2
+
+
+def test_a_process_that_ended_by_itself_tells_why_until_it_is_ready_again(stage: Stage) -> None:
+    stage.service = replace(stage.service, explain=lambda: "no such bucket")
+    stage.step(stage.service)
+    stage.children[0].code = 1
+    stage.step(stage.service)
+    assert stage.unit.reason == "ended with exit code 1: no such bucket"
+    stage.step(stage.service, after=1)
+    stage.step(stage.service, after=1)
+    assert stage.unit.reason == "not yet (it ended with exit code 1: no such bucket)"
+    stage.ready()
+    assert stage.unit.reason == "ok"
 
 
 def test_delays_grow_but_stay_bounded(stage: Stage) -> None:

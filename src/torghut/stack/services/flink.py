@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from torghut.job.launch import Launch, Store
+from torghut.job.launch import REFUSED, Launch, Store
 from torghut.platform.artifacts import cache_directory
 from torghut.platform.errors import FlinkError
 from torghut.platform.files import PRIVATE, write_atomically
@@ -19,12 +19,17 @@ from torghut.stack.components import locate
 from torghut.stack.context import Context, torghut
 from torghut.stack.desired import TaSubmission
 from torghut.stack.document import FlinkEndpoint
+from torghut.stack.logs import tail
 from torghut.stack.service import Answer, Service
 from torghut.stack.services import kafka, minio
 from torghut.stack.submission import JOB_ID, tags
 
 _JOBMANAGER_PORTS = ("flink.rest", "flink.rpc", "flink.jobmanager-metrics")
 _TASKMANAGER_PORTS = ("flink.taskmanager-metrics",)
+
+
+_CAUSES = ("Caused by: ", REFUSED)
+_LOG_LINES, _LOG_WIDTH = 400, 600
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,12 @@ class JobProbe:
         try:
             with Flink(self.rest_url, timeout_s=1.0) as flink:
                 job = flink.job(self.job_id)
+                if job.works:
+                    return Answer(True, "ok")
+                cause = flink.last_error(self.job_id)
         except FlinkError as error:
             return Answer(False, str(error))
-        return Answer(job.works, "ok" if job.works else f"the job is {job.state}")
+        return Answer(False, f"the job is {job.state}" + (f": {cause}" if cause else ""))
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,7 @@ def services(context: Context) -> tuple[Service, ...]:
         depends_on=("kafka", "provision", "minio", "store"),
         ports=context.named_ports(*_JOBMANAGER_PORTS),
         prepare=prepare,
+        explain=lambda: why_it_ended(context.home.log("jobmanager")),
     )
     taskmanager = Service(
         name="taskmanager",
@@ -114,6 +123,13 @@ def services(context: Context) -> tuple[Service, ...]:
         depends_on=("kafka", "provision"),
     )
     return jobmanager, taskmanager, writer
+
+
+def why_it_ended(log: Path) -> str | None:
+    """The last cause that a JobManager's log tells: what kept it from starting, or a Java exception's."""
+    found = [line.strip() for line in tail(log, _LOG_LINES, _LOG_WIDTH)]
+    causes = [line.removeprefix(prefix) for line in found for prefix in _CAUSES if line.startswith(prefix)]
+    return causes[-1] if causes else None
 
 
 def _cluster(context: Context, submission: TaSubmission) -> Cluster:

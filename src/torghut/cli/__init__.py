@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from torghut.cli import audit, bench, demo, forwarder, output, sim, stack, ta, tail
+from torghut.cli import audit, bench, console, demo, forwarder, output, runbook, sim, stack, ta, tail
 
 app = typer.Typer(
     name="torghut",
@@ -19,10 +19,12 @@ app = typer.Typer(
 app.add_typer(sim.app, name="sim")
 app.add_typer(ta.app, name="ta")
 app.add_typer(bench.app, name="bench")
+app.add_typer(runbook.app, name="runbook")
 stack.register(app)
 audit.register(app)
 tail.register(app)
 app.command()(forwarder.forwarder)
+app.command()(console.console)
 app.command()(demo.setup)
 app.command()(demo.demo)
 

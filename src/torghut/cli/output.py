@@ -31,6 +31,8 @@ def errors_as_sentences() -> Iterator[None]:
     from torghut.audit.errors import AuditError  # noqa: PLC0415
     from torghut.client.errors import ClientError  # noqa: PLC0415
     from torghut.config import ConfigError  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.console.errors import ConsoleError  # noqa: PLC0415
+    from torghut.ops.errors import OpsError  # noqa: PLC0415
     from torghut.platform.errors import PlatformError  # noqa: PLC0415
     from torghut.sim import SimError  # noqa: PLC0415
     from torghut.stack.errors import StackError, StartError  # noqa: PLC0415
@@ -40,7 +42,16 @@ def errors_as_sentences() -> Iterator[None]:
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(Exit.BAD)
-    except (AuditError, ClientError, ConfigError, PlatformError, SimError, StackError) as error:
+    except (
+        AuditError,
+        ClientError,
+        ConfigError,
+        ConsoleError,
+        OpsError,
+        PlatformError,
+        SimError,
+        StackError,
+    ) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(Exit.WRONG_USE)
     except KeyboardInterrupt:

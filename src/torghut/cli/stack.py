@@ -68,8 +68,10 @@ def up(  # noqa: PLR0917 - typer declares options as parameters
     )
     home, report = Home.from_environment(), reporter()
     if detach:
-        start.up(home, wish, report)
+        document = start.up(home, wish, report)
         report(f"the stack is ready: {home.document}")
+        if document.console is not None:
+            report(f"the console: {document.console.url}")
     else:
         stay(home, wish, report)
 

@@ -18,4 +18,6 @@ def print_status(status: StackStatus) -> None:
         table.add_row(process.name, str(process.pid or "-"), process.state, ready, process.reason)
     console = Console()
     console.print(table)
+    if status.console is not None:
+        console.print(f"console {status.console.url}")
     console.print(f"Kafka {status.endpoints.kafka.bootstrap_servers} (CA {status.endpoints.kafka.ca_file})")

@@ -60,6 +60,12 @@ class S3Endpoint(msgspec.Struct, frozen=True):
     secret_key_file: str
 
 
+class ConsoleEndpoint(msgspec.Struct, frozen=True):
+    """The web page."""
+
+    url: str
+
+
 class FlinkEndpoint(msgspec.Struct, frozen=True):
     """The JobManager's REST interface, and which job runs there."""
 
@@ -76,6 +82,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     forwarders: dict[str, ForwarderEndpoint] = {}
     s3: S3Endpoint | None = None
     flink: FlinkEndpoint | None = None
+    console: ConsoleEndpoint | None = None
 
 
 class ProcessRecord(msgspec.Struct, frozen=True):
@@ -115,6 +122,7 @@ class StackDocument(msgspec.Struct, frozen=True, kw_only=True):
     forwarders: dict[str, ForwarderEndpoint] = {}
     s3: S3Endpoint | None = None
     flink: FlinkEndpoint | None = None
+    console: ConsoleEndpoint | None = None
     ports: dict[str, int]
     processes: dict[str, ProcessRecord]
     problem: str | None = None

@@ -25,7 +25,9 @@ def stay(home: Home, wish: Wish, report: Report) -> None:
 
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        up(home, wish, report, leash=True)
+        document = up(home, wish, report, leash=True)
+        if document.console is not None:
+            report(f"the console: {document.console.url}")
         report("the stack is ready; Ctrl-C stops everything")
         wait_until(lambda: not is_locked(home.supervisor_lock), _FOREVER_S, "Ctrl-C", 0.5)
         report("the stack was stopped")

@@ -6,7 +6,7 @@ from torghut.stack.context import Context
 from torghut.stack.desired import Desired
 from torghut.stack.document import Endpoints
 from torghut.stack.service import Service
-from torghut.stack.services import flink, forwarder, kafka, minio, sim
+from torghut.stack.services import console, flink, forwarder, kafka, minio, sim
 
 TASKS = ("provision", "store")
 
@@ -20,6 +20,7 @@ def plan(context: Context, desired: Desired) -> dict[str, Service]:
         *forwarder.services(context, desired.process("forwarder").count),
         *minio.services(context),
         *flink.services(context),
+        *console.services(context),
     )
     return {
         service.name: service
@@ -38,4 +39,5 @@ def endpoints(context: Context, services: dict[str, Service]) -> Endpoints:
         },
         s3=minio.endpoint(context) if "minio" in services else None,
         flink=flink.endpoint(context) if "jobmanager" in services else None,
+        console=console.endpoint(context) if "console" in services else None,
     )

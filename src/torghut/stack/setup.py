@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from torghut.platform.artifacts import JarSet, Report, cache_directory, fetch_jars
+from torghut.platform.chart import fetch_chart
 from torghut.platform.java import find_java
 from torghut.stack import components
 
@@ -21,9 +22,11 @@ def set_up(report: Report, *, job: bool) -> None:
     """
     cache = cache_directory()
     find_java()
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
         kafka = pool.submit(fetch_jars, JarSet.pinned("kafka"), cache, lambda line: report(f"kafka: {line}"))
+        chart = pool.submit(fetch_chart, cache, report)
         if job:
             pool.submit(components.ensure, cache, report).result()
         kafka.result()
+        chart.result()
     report(f"everything is there: {cache}")

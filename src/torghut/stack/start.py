@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 
 from torghut.platform.artifacts import JarSet, cache_directory, fetch_jars
+from torghut.platform.chart import fetch_chart
+from torghut.platform.errors import PlatformError
 from torghut.platform.files import PRIVATE, make_private_directory, write_atomically
 from torghut.platform.java import find_java
 from torghut.platform.locks import is_locked, locked
@@ -104,6 +106,7 @@ def up(
     home.prepare()
     java = find_java(environment)
     jars = fetch_jars(JarSet.pinned("kafka"), cache_directory(environment), lambda line: report(f"kafka: {line}"))
+    _fetch_page(cache_directory(environment), report)
     with locked(home.command_lock, _COMMAND_DEADLINE_S, "another `torghut up` or `down` to finish"):
         fresh = not is_locked(home.supervisor_lock)
         if fresh:
@@ -119,6 +122,14 @@ def up(
         if fresh:
             down(home, report)
         raise
+
+
+def _fetch_page(cache: Path, report: Report) -> None:
+    """A stack without npm or network is worth more than none: then only the chart is missing, and the page says so."""
+    try:
+        fetch_chart(cache, report)
+    except PlatformError as error:
+        report(f"console: no chart until this is mended: {error}")
 
 
 def _change(home: Home, wish: Wish, environment: Mapping[str, str]) -> Desired:

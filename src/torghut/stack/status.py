@@ -8,7 +8,14 @@ import httpx
 import msgspec
 
 from torghut.platform.errors import PlatformError
-from torghut.stack.document import ForwarderEndpoint, KafkaEndpoint, SimEndpoint, StackDocument, running_document
+from torghut.stack.document import (
+    ConsoleEndpoint,
+    ForwarderEndpoint,
+    KafkaEndpoint,
+    SimEndpoint,
+    StackDocument,
+    running_document,
+)
 from torghut.stack.errors import NoStackError, StackError
 from torghut.stack.home import Home
 from torghut.stack.submission import job_status
@@ -23,12 +30,6 @@ class ProcessStatus(msgspec.Struct, frozen=True):
     state: str
     ready: bool
     reason: str
-
-
-class ConsoleStatus(msgspec.Struct, frozen=True):
-    """Where the web page is."""
-
-    url: str
 
 
 class StatusEndpoints(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ class StackStatus(msgspec.Struct, frozen=True):
     processes: list[ProcessStatus]
     forwarder: dict[str, Any] | None
     ta: TaStatus | None
-    console: ConsoleStatus | None
+    console: ConsoleEndpoint | None
     endpoints: StatusEndpoints
 
 
@@ -70,7 +71,7 @@ def look(home: Home) -> StackStatus:
         ],
         forwarder=forwarder_status(document),
         ta=_ta_status(home, document),
-        console=None,
+        console=document.console,
         endpoints=StatusEndpoints(
             document.kafka,
             document.sim,

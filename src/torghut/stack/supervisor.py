@@ -145,6 +145,7 @@ class Supervisor:
             forwarders=where.forwarders,
             s3=where.s3,
             flink=where.flink,
+            console=where.console,
             ports=self._context.ports.all(),
             processes={name: self._record(name, unit) for name, unit in self._units.items()},
             problem=self._problem,

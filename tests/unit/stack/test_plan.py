@@ -24,8 +24,8 @@ def _plan(tmp_path: Path, settings: Settings = SIM, count: int = 1) -> dict[str,
     return plan(_context(tmp_path, settings), desired)
 
 
-def test_the_stream_needs_kafka_its_topics_the_sim_and_a_forwarder(tmp_path: Path) -> None:
-    assert list(_plan(tmp_path)) == ["kafka", "provision", "sim", "forwarder"]
+def test_the_stream_needs_kafka_its_topics_the_sim_a_forwarder_and_the_console_to_see_it(tmp_path: Path) -> None:
+    assert list(_plan(tmp_path)) == ["kafka", "provision", "sim", "forwarder", "console"]
 
 
 def test_a_real_feed_has_no_sim(tmp_path: Path) -> None:

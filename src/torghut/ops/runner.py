@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
 
 from torghut.ops.approval import Approver
-from torghut.ops.errors import OpenRunError, OpsError, PreconditionError, StepError, UnavailableError
+from torghut.ops.errors import OpenRunError, PreconditionError, StepError, UnavailableError
 from torghut.ops.execution import Execution, NotApprovedError, Timing
 from torghut.ops.journal import Anchor, Journal
 from torghut.ops.lock import Lock
 from torghut.ops.plan import Plan, PlanBook, check_drift, make_plan
 from torghut.ops.procedure import Case, Procedure, Request, Rollback
 from torghut.ops.redaction import Redactor
+from torghut.ops.report import RunReport
 from torghut.ops.state import Event, Note, Phase, RunState, runs, start_note
 from torghut.ops.vault import Vault
 from torghut.ops.witness import NoWitness, Witness
+from torghut.platform.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class Records:
     anchor: Anchor
     vault: Vault
     plans: PlanBook
+    reports: Path
     lock: Lock
     redactor: Redactor
 
@@ -241,6 +247,9 @@ class Runner:
 
     def _close(self, state: RunState) -> None:
         self._anchor(f"{state.procedure} {state.phase.value}: {state.run_id}")
+        report = RunReport.of(self._runs()[state.run_id])
+        write_atomically(self.records.reports / f"{state.run_id}.json", msgspec.json.encode(report))
+        write_atomically(self.records.reports / f"{state.run_id}.md", report.markdown().encode())
         self.records.vault.burn(state.run_id)
 
     def _anchor(self, what: str) -> None:
@@ -252,6 +261,3 @@ class Runner:
 def _outcome(state: RunState, what: str, *, waits: bool = False) -> Outcome:
     ok = state.phase is Phase.DONE and state.audited is not False
     return Outcome(state.run_id, state.procedure, state.phase, ok, what, waits)
-
-
-__all__ = ["OpsError", "Outcome", "Records", "Runner"]

@@ -6,7 +6,8 @@ PlatformError
 ├── StorageError       a directory cannot be written, or the disk is full
 ├── KafkaError         the broker could not be set up (`platform.kafka`)
 ├── FlinkError         Flink did not do what it was asked (`platform.flink`)
-└── ObjectStoreError   the object store could not be set up or read (`platform.s3`)
+├── ObjectStoreError   the object store could not be set up or read (`platform.s3`)
+└── GitError           Git refused (`platform.git`)
 
 Each message is one sentence that says what was wanted, what was seen and what to do.
 """
@@ -45,6 +46,10 @@ class FlinkError(PlatformError):
 
 class ObjectStoreError(PlatformError):
     """The object store could not be set up or read."""
+
+
+class GitError(PlatformError):
+    """Git refused, or is not installed."""
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -44,6 +45,13 @@ def find_process(pid: int) -> Process | None:
     # proc_pid_stat(5): the name in field 2 may hold spaces and brackets; after it field 3 is the state, 22 the start.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else Process(pid, f"{_boot_id()}/{fields[19]}")
+
+
+def started_ns(process: Process) -> int:
+    """When it started, ns since the epoch, to a hundredth of a second."""
+    up_s = float(Path("/proc/uptime").read_text().split()[0])
+    age_s = up_s - int(process.started.rpartition("/")[2]) / os.sysconf("SC_CLK_TCK")
+    return time.time_ns() - int(age_s * 1e9)
 
 
 def is_alive(process: Process) -> bool:

@@ -1,18 +1,22 @@
 """What should run: a small file that the supervisor follows, and the only way to control it.
 
 `$TORGHUT_HOME/desired/stack.json` says for each process whether it runs, how many of it, and a `generation` (a change
-of it means: restart once), and holds the settings of the whole. Tests, drills and people change it with the functions
-here; the supervisor polls it a few times a second. A process that the file does not name runs.
+of it means: restart once), and holds the settings of the whole and digests of the secrets, never a secret. Tests,
+drills and people change it with the functions here; the supervisor polls it a few times a second. A process that the
+file does not name runs. Every change is a commit of the Git repository `desired/` (where Git is installed): its
+history says who wanted what and when, and a file that differs from the newest commit was changed by hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
 
 from torghut.platform.files import write_atomically
+from torghut.platform.git import Repository
 from torghut.platform.locks import locked
 from torghut.stack.errors import DesiredStateError
 from torghut.stack.home import Home
@@ -72,19 +76,24 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class DesiredProcess(msgspec.Struct, frozen=True):
-    """One process: does it run, how many instances, and which generation."""
+    """One process: does it run, how many instances, and which generation. `token`: what it was restarted for last."""
 
     run: bool = True
     count: int = 1
     generation: int = 0
+    token: str = ""
 
 
 class Desired(msgspec.Struct, frozen=True):
-    """The whole file. `revision` grows with every change, so that one can see when the supervisor took it up."""
+    """The whole file. `revision` grows with every change, so that one can see when the supervisor took it up.
+
+    `secrets`: the digest of each secret that a procedure put in force.
+    """
 
     settings: Settings = Settings()
     processes: dict[str, DesiredProcess] = {}
     revision: int = 0
+    secrets: dict[str, str] = {}
 
     def process(self, name: str) -> DesiredProcess:
         """What is wanted of a process; one that is not named runs once."""
@@ -98,24 +107,52 @@ def read_desired(home: Home) -> Desired:
         DesiredStateError: the file is not understood.
     """
     try:
-        return msgspec.json.decode(home.desired.read_bytes(), type=Desired)
+        return parse_desired(home.desired.read_bytes(), str(home.desired))
     except FileNotFoundError:
         return Desired()
+
+
+def parse_desired(content: bytes, where: str) -> Desired:
+    """The content of the file, in whichever commit.
+
+    Raises:
+        DesiredStateError: it is not understood.
+    """
+    try:
+        return msgspec.json.decode(content, type=Desired)
     except msgspec.DecodeError as error:
-        raise DesiredStateError(f"{home.desired} is not understood ({error}): correct or remove it") from error
+        raise DesiredStateError(f"{where} is not understood ({error}): correct or remove it") from error
 
 
-def change_desired(home: Home, change: Callable[[Desired], Desired]) -> Desired:
-    """Replace the desired state by `change` of it, as one step among all writers; returns the new state.
+def change_desired(home: Home, change: Callable[[Desired], Desired], message: str = "changed by a command") -> Desired:
+    """Replace the desired state by `change` of it, as one step among all writers, and commit it; returns the new state.
+
+    What is so already is not written again, but committed if it was not.
 
     Raises:
         DesiredStateError: the file is not understood.
     """
-    with locked(home.desired.with_suffix(".lock"), _LOCK_DEADLINE_S, f"{home.desired} to be free"):
+    with repository(home) as git:
         before = read_desired(home)
-        after = msgspec.structs.replace(change(before), revision=before.revision + 1)
-        write_atomically(home.desired, msgspec.json.format(msgspec.json.encode(after), indent=2) + b"\n")
+        changed = change(before)
+        after = msgspec.structs.replace(changed, revision=before.revision + (changed != before))
+        if after != before or not home.desired.exists():
+            write_atomically(home.desired, msgspec.json.format(msgspec.json.encode(after), indent=2) + b"\n")
+        if git is not None:
+            git.commit((home.desired.name,), message)
     return after
+
+
+@contextmanager
+def repository(home: Home) -> Iterator[Repository | None]:
+    """The desired state's repository, for one writer at a time; None on a machine without Git.
+
+    Raises:
+        TimeoutError: another writer does not finish.
+        GitError: Git refuses.
+    """
+    with locked(home.desired.with_suffix(".lock"), _LOCK_DEADLINE_S, f"{home.desired} to be free"):
+        yield Repository.make(home.desired.parent) if Repository.available() else None
 
 
 def _change_process(home: Home, name: str, change: Callable[[DesiredProcess], DesiredProcess]) -> Desired:
@@ -134,9 +171,22 @@ def set_running(home: Home, name: str, run: bool) -> Desired:  # noqa: FBT001 - 
 
 def restart(home: Home, name: str) -> Desired:
     """Stop one process and start it again."""
-    return _change_process(
-        home, name, lambda process: msgspec.structs.replace(process, generation=process.generation + 1)
-    )
+    return _change_process(home, name, lambda process: _anew(process, ""))
+
+
+def restart_for(home: Home, names: Sequence[str], token: str, message: str) -> Desired:
+    """Restart these processes, each once for this token: asked again, nothing happens."""
+
+    def change(desired: Desired) -> Desired:
+        stale = (name for name in names if desired.process(name).token != token)
+        anew = {name: _anew(desired.process(name), token) for name in stale}
+        return msgspec.structs.replace(desired, processes={**desired.processes, **anew})
+
+    return change_desired(home, change, message)
+
+
+def _anew(process: DesiredProcess, token: str) -> DesiredProcess:
+    return msgspec.structs.replace(process, generation=process.generation + 1, token=token)
 
 
 def scale(home: Home, name: str, count: int) -> Desired:

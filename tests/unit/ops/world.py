@@ -189,6 +189,7 @@ class Desk:
             anchor=self.anchor,
             vault=Vault(self.directory / "sealed"),
             plans=PlanBook(self.directory / "plans"),
+            reports=self.directory / "reports",
             lock=FileLock(self.directory / "lock"),
             redactor=redactor,
         )

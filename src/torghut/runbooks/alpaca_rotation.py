@@ -1,0 +1,175 @@
+"""alpaca-rotation: new Alpaca keys for the forwarder.
+
+Prove the new keys first (by a history request and a login on the test stream: a second login on the market's stream
+would be refused with 406). Seal them, commit, bring them into force; restart the forwarder; verify that the new
+instance is healthy and subscribed and that nothing was refused since. What the feed sent during the restart is
+repaired from history.
+Undo: the old keys back, if they still work. If they are dead, the procedure only goes forward, and the plan says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from torghut.ops.errors import DriftError, PreconditionError, UnavailableError
+from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
+from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step, Undo
+from torghut.runbooks.ports import Change, FeedAnswer, Ports
+
+SECRET: Final = "alpaca"  # noqa: S105 - its name
+WORKLOAD: Final = "forwarder"
+KEY_ID: Final = "key_id"
+SECRET_KEY: Final = "secret_key"  # noqa: S105 - the name of a value
+REFUSALS: Final = ("alpaca_auth", "alpaca_not_authenticated", "http_401", "http_402", "http_403")
+
+
+@dataclass(frozen=True)
+class AlpacaRotation:
+    """The procedure on one target."""
+
+    ports: Ports
+    name: str = "alpaca-rotation"
+    title: str = "New Alpaca keys for the forwarder"
+    rollback: Rollback = Rollback.ON_FAILURE
+    inputs: tuple[Input, ...] = (
+        Input(KEY_ID, "the new ALPACA_KEY_ID", secret=True),
+        Input(SECRET_KEY, "the new ALPACA_SECRET_KEY", secret=True),
+    )
+
+    def prepare(self, request: Request) -> Basis:
+        """Look at both pairs of keys and at the secret; change nothing.
+
+        Raises:
+            PreconditionError: the new keys are refused or missing, or the desired state drifted.
+        """
+        new = {name: _given(request, name) for name in (KEY_ID, SECRET_KEY)}
+        secrets = self.ports.secrets
+        live, desired = secrets.live(SECRET), secrets.desired(SECRET)
+        if desired and live != desired:
+            raise DriftError(
+                f"the secret in force ({live}) is not the one that the desired state names ({desired}): somebody"
+                " changed it by hand; put it back or commit it, then plan again"
+            )
+        self._prove(new)
+        old = secrets.read(SECRET)
+        old_works = self.ports.feed.history(old).accepted is True
+        return Basis(
+            facts={"old": live, "new": secrets.digest_of(new), "old_works": "yes" if old_works else "no"},
+            assumed=("old",),
+            secrets={**new, **{f"old.{name}": value for name, value in old.items()}},
+            needs=("the new pair of keys", "the feed's history API and test stream"),
+            interruption="the stream pauses for the restart, some seconds; the gap is repaired from history",
+            notes=() if old_works else ("the old keys are dead already: there is no way back",),
+        )
+
+    def steps(self, case: Case) -> tuple[Step, ...]:
+        """Prove, seal, restart, verify."""
+        return (self._proof(case), self._sealing(case), self._restarting(case), self._health(case))
+
+    def _prove(self, keys: dict[str, str]) -> str:
+        """What the feed said to the new keys, if it took them.
+
+        Raises:
+            PreconditionError: it did not.
+        """
+        said = []
+        for ask in (self.ports.feed.history, self.ports.feed.login):
+            answer = ask(keys)
+            if answer.accepted is not True:
+                raise PreconditionError(f"the new keys were not accepted: {answer.what}; nothing was changed")
+            said.append(answer.what)
+        return "; ".join(said)
+
+    def _proof(self, case: Case) -> Step:
+        def look() -> Seen:
+            return _seen(self.ports.feed.history(_new(case)))
+
+        return Step("prove-new-keys", "try the new keys on the history API", look)
+
+    def _sealing(self, case: Case) -> Step:
+        secrets, new, old = self.ports.secrets, case.facts["new"], case.facts["old"]
+
+        def is_now(digest: str) -> Seen:
+            live, desired = secrets.live(SECRET), secrets.desired(SECRET)
+            return Seen(
+                live == desired == digest, f"in force {live}, desired {desired or 'not named'}, wanted {digest}"
+            )
+
+        def put(values: dict[str, str], token: str) -> None:
+            secrets.put(SECRET, values, self._change(case, "new Alpaca keys", token))
+
+        def back() -> None:
+            put({name: case.secret(f"old.{name}") for name in (KEY_ID, SECRET_KEY)}, case.token("undo"))
+            self.ports.workloads.restart(WORKLOAD, self._change(case, "restart with the old Alpaca keys", old))
+
+        def is_back() -> Seen:
+            secret = is_now(old)
+            return secret if not secret.holds else self._runs_with(old, touched=case.facts["new"])
+
+        undo = Undo("the old keys back, and a restart", is_back, back, deadline_s=120)
+        return Step(
+            name="seal",
+            does="seal the new keys, commit, bring them into force",
+            check=lambda: is_now(new),
+            act=lambda: put(_new(case), case.token("seal")),
+            undo=undo if case.facts["old_works"] == "yes" else None,
+            deadline_s=180,
+            diff=lambda: (f"- secret.{SECRET}: {old}", f"+ secret.{SECRET}: {new}"),
+        )
+
+    def _restarting(self, case: Case) -> Step:
+        new = case.facts["new"]
+        return Step(
+            name="restart",
+            does="restart the forwarder, so that it reads the new keys",
+            check=lambda: self._runs_with(new),
+            act=lambda: self.ports.workloads.restart(WORKLOAD, self._change(case, "restart for new Alpaca keys", new)),
+            undo=NOTHING_TO_UNDO,  # a restart reads whichever keys are in force; `seal` restarts on its way back
+            deadline_s=120,
+            diff=lambda: (f"~ workload.{WORKLOAD}: every instance anew",),
+        )
+
+    def _health(self, case: Case) -> Step:
+        def look() -> Seen:
+            running = self._runs_with(case.facts["new"])
+            if not running.holds:
+                return running
+            since = min(instance.since_ns for instance in self.ports.workloads.instances(WORKLOAD))
+            if refused := self.ports.workloads.complaints(WORKLOAD, REFUSALS, since):
+                return Seen(False, f"refused since the restart: {refused[-1]}")
+            active = [h for h in self.ports.status.forwarders() if h.role == "active" and h.ts >= since]
+            healthy = [health for health in active if health.status == "healthy"]
+            said = "; ".join(f"{h.instance}: {h.status} ({h.reason})" for h in active) or "nothing on the status topic"
+            return Seen(bool(healthy), f"{said}; nothing refused since the restart")
+
+        return Step("verify", "healthy, subscribed and nothing refused since the restart", look, deadline_s=120)
+
+    def _runs_with(self, digest: str, touched: str = "") -> Seen:
+        """All are ready and were started for `digest`; with `touched`, none of those started for that is left."""
+        instances = self.ports.workloads.instances(WORKLOAD)
+        if not instances:
+            raise UnavailableError(f"no instance of {WORKLOAD} runs")
+        said = ", ".join(f"{i.name}: {i.reason}, started for {i.token or 'nothing special'}" for i in instances)
+        matches = [i.token != touched if touched else i.token == digest for i in instances]
+        return Seen(all(matches) and all(i.ready for i in instances), said)
+
+    def _change(self, case: Case, message: str, token: str) -> Change:
+        return Change(message, token, emergency=case.options.get("emergency") == "yes")
+
+
+def _given(request: Request, name: str) -> str:
+    value = request.secrets.get(name, "").strip()
+    if not value:
+        raise PreconditionError(f"{name} is not given: wanted by prompt, file or stdin")
+    return value
+
+
+def _new(case: Case) -> dict[str, str]:
+    return {name: case.secret(name) for name in (KEY_ID, SECRET_KEY)}
+
+
+def _seen(answer: FeedAnswer) -> Seen:
+    if answer.accepted is None:
+        raise UnavailableError(answer.what)
+    return Seen(answer.accepted, answer.what)

@@ -1,0 +1,150 @@
+"""What procedures see of a system: protocols, and the values that pass through them.
+
+A target (`torghut.targets`) implements them, once for the local stack and once for Kubernetes. Reads raise
+`UnavailableError` when nothing answers; changes do nothing when the system is already so, and raise `RefusedError`
+when the answer was no. Times are ns since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Change:
+    """Why the desired state changes. `token` names run and step; `emergency`: in force first, committed after."""
+
+    message: str
+    token: str
+    emergency: bool = False
+
+
+class DesiredState(Protocol):
+    """What should be, in Git: versions, scale, settings and digests of secrets, as flat names and values.
+
+    Names: `workload.NAME.count`, `workload.NAME.run`, `secret.NAME` (a digest), `kafka.user.ROLE`, `job.tag`,
+    `job.parallelism`, and a target's own. A name that is not there has the target's default.
+    """
+
+    def committed(self) -> Mapping[str, str]:
+        """What the newest commit says."""
+        ...
+
+    def live(self) -> Mapping[str, str]:
+        """What the target follows now."""
+        ...
+
+    def apply(self, values: Mapping[str, str], change: Change) -> None:
+        """Commit these values and bring them into force; the others stay."""
+        ...
+
+    def drift(self) -> tuple[str, ...]:
+        """Where the two differ, one sentence each: somebody changed the target by hand."""
+        ...
+
+
+class Secrets(Protocol):
+    """Secrets by name (`alpaca`, `kafka.forwarder`, `kafka.ta`, `s3`), each a set of named values.
+
+    A digest tells two secrets apart and reveals nothing of them; it differs between targets.
+    """
+
+    def digest_of(self, values: Mapping[str, str]) -> str:
+        """The digest of these values."""
+        ...
+
+    def desired(self, name: str) -> str:
+        """The digest that the desired state names; empty when it names none."""
+        ...
+
+    def live(self, name: str) -> str:
+        """The digest of what the workloads read now."""
+        ...
+
+    def read(self, name: str) -> Mapping[str, str]:
+        """The values in force: for an undo, sealed with the run."""
+        ...
+
+    def put(self, name: str, values: Mapping[str, str], change: Change) -> None:
+        """Seal, commit and bring into force."""
+        ...
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A process or pod. `token` is what it was last restarted for; `since_ns` when it started."""
+
+    name: str
+    ready: bool
+    reason: str
+    token: str
+    since_ns: int
+
+
+class Workloads(Protocol):
+    """What runs: `forwarder`, `job`, ... each with its instances."""
+
+    def instances(self, workload: str) -> tuple[Instance, ...]:
+        """What runs of it now, the first one first."""
+        ...
+
+    def restart(self, workload: str, change: Change) -> None:
+        """Replace every instance by one that carries the change's token; nothing when they do already."""
+        ...
+
+    def complaints(self, workload: str, words: tuple[str, ...], since_ns: int) -> tuple[str, ...]:
+        """The lines of its logs since then that hold one of the words, at most twenty, without secrets."""
+        ...
+
+
+@dataclass(frozen=True)
+class FeedAnswer:
+    """What the feed said to a pair of keys. `accepted` is None when it could not be asked."""
+
+    accepted: bool | None
+    what: str
+
+
+class FeedProbe(Protocol):
+    """Trying keys at the feed without disturbing the connection that runs."""
+
+    def history(self, keys: Mapping[str, str]) -> FeedAnswer:
+        """A request for the newest history of the configured feed."""
+        ...
+
+    def login(self, keys: Mapping[str, str]) -> FeedAnswer:
+        """A login on the test stream, which counts apart from the others."""
+        ...
+
+
+@dataclass(frozen=True)
+class ForwarderHealth:
+    """The newest record of one instance on the status topic."""
+
+    instance: str
+    status: str
+    reason: str
+    detail: str
+    role: str
+    ts: int
+
+
+class StatusReader(Protocol):
+    """What the components say of themselves."""
+
+    def forwarders(self) -> tuple[ForwarderHealth, ...]:
+        """The newest record of each instance, from the topic."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything a procedure may use of one target."""
+
+    desired: DesiredState
+    secrets: Secrets
+    workloads: Workloads
+    feed: FeedProbe
+    status: StatusReader

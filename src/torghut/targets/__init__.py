@@ -1,0 +1,1 @@
+"""What procedures run against. Each target implements `torghut.runbooks.ports`; the procedures are the same."""

@@ -1,0 +1,58 @@
+"""The audit beside a run: every event since it began, counted from the feed's ledger to the topics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from torghut.audit import AuditRequest, run
+from torghut.audit.errors import AuditError
+from torghut.audit.report import Report
+from torghut.audit.ta.terms import TermsSettings
+from torghut.config import ConfigError, load
+from torghut.ops.errors import UnavailableError
+from torghut.ops.witness import Testimony
+from torghut.stack.errors import StackError
+from torghut.stack.home import Home
+from torghut.stack.running import RunningStack
+
+_MARGIN_NS: Final = 2_000_000_000
+"""Before the run began: what was under way at that moment counts."""
+
+
+@dataclass(frozen=True)
+class LocalWitness:
+    """The audit of the stack in a home."""
+
+    home: Home
+
+    def testify(self, since_ns: int) -> Testimony:
+        """Audit the span of the run. A feed without a ledger (the real one) is not counted here."""
+        stack = RunningStack(self.home)
+        try:
+            sim = stack.document().sim
+            if sim is None:
+                return Testimony(True, "not counted: this feed has no ledger; audit with --history")
+            request = AuditRequest(
+                kafka=stack.kafka("audit"),
+                ledger=Path(sim.ledger_dir),
+                since_ns=since_ns - _MARGIN_NS,
+                terms=load(TermsSettings).terms(),
+            )
+            return _testimony(run(request))
+        except (AuditError, ConfigError, StackError) as error:
+            raise UnavailableError(str(error)) from error
+
+
+def _testimony(report: Report) -> Testimony:
+    channels = report.channels.values()
+    figures = {
+        "sent": float(sum(channel.sent for channel in channels)),
+        "lost": float(sum(channel.lost for channel in channels)),
+        "duplicated": float(sum(channel.duplicated for channel in channels)),
+        "repaired": float(sum(channel.repaired for channel in channels)),
+        "max_gap_ms": float(report.max_gap_ms or 0),
+    }
+    said = ", ".join(f"{name} {value:,.0f}" for name, value in figures.items())
+    return Testimony(report.verdict == "ok", f"audit {report.verdict}: {said}", figures)

@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup setup-job demo test test-slow lint schemas lock bench clean
+.PHONY: help setup setup-job setup-deploy manifests demo test test-slow lint schemas lock bench clean
 help:                ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
@@ -25,7 +25,10 @@ $(VENV)/.installed: requirements/dev.lock requirements/uv.lock pyproject.toml
 demo: setup-job      ## the main job: the whole stack, a live table, and an audit of every event, bar and signal
 	@$(BIN)/torghut demo
 
-test: setup lint     ## unit, conformance and integration tests on the real components (under 15 minutes)
+setup-deploy: setup  ## what checks deploy/: kustomize, kubeconform, the schemas of custom resources (Go, Java 21)
+	@$(BIN)/python -m tools.deploy.validate --set-up
+
+test: setup setup-deploy lint ## unit, conformance and integration tests on the real components (under 15 minutes)
 	@$(BIN)/pytest -m "not slow"
 
 test-slow: setup     ## the slower tiers: faults under load on the real components
@@ -37,6 +40,10 @@ lint: $(VENV)/.installed ## style, types, import contracts, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python -m torghut.wire.schemas --check
+	@$(BIN)/python -m tools.deploy.generate --check
+
+manifests: $(VENV)/.installed ## write the generated parts of deploy/
+	@$(BIN)/python -m tools.deploy.generate
 
 schemas: $(VENV)/.installed ## write schemas/ from torghut.wire
 	@$(BIN)/python -m torghut.wire.schemas

@@ -31,9 +31,28 @@ def find_java(environment: Mapping[str, str] = os.environ) -> Path:
     if found is None or not os.access(found, os.X_OK):
         where = f"JAVA_HOME={home} has no bin/java" if home else "there is no `java` in PATH"
         raise JavaError(f"Java {OLDEST} or newer is needed, but {where}: install a JDK or set JAVA_HOME")
-    banner = subprocess.run([found, "-version"], capture_output=True, text=True, check=False, timeout=30).stderr
+    banner = _banner(Path(found))
     version = parse_version(banner)
     if version is None or version < OLDEST:
         seen = f"is Java {version}" if version else f"says {banner.strip()[:120]!r}"
         raise JavaError(f"Java {OLDEST} or newer is needed, but {found} {seen}: install a newer JDK or set JAVA_HOME")
     return Path(found)
+
+
+def find_java_since(oldest: int, installed: Path = Path("/usr/lib/jvm")) -> Path:
+    """Any `java` of at least this version: the one that runs the components, or another one beside it.
+
+    Raises:
+        JavaError: none is new enough.
+    """
+    in_path = shutil.which("java")
+    beside = sorted(installed.glob("*/bin/java")) if installed.is_dir() else []
+    for java in [Path(in_path), *beside] if in_path else beside:
+        version = parse_version(_banner(java))
+        if version is not None and version >= oldest:
+            return java
+    raise JavaError(f"Java {oldest} or newer is needed, but neither PATH nor {installed} has one: install a newer JDK")
+
+
+def _banner(java: Path) -> str:
+    return subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=30).stderr

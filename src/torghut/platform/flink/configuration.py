@@ -132,23 +132,7 @@ def cluster_settings(cluster: Cluster, s3: S3, submission: str) -> Mapping[str, 
     }
 
 
-_FIXED: Final[Mapping[str, str | int | bool]] = {
-    "jobmanager.rpc.address": LOOPBACK,
-    "jobmanager.bind-host": LOOPBACK,
-    "taskmanager.host": LOOPBACK,
-    "taskmanager.bind-host": LOOPBACK,
-    "rest.address": LOOPBACK,
-    "rest.bind-address": LOOPBACK,
-    "jobmanager.memory.process.size": "768m",
-    "jobmanager.memory.jvm-metaspace.size": "192m",
-    "jobmanager.memory.jvm-overhead.min": "96m",
-    "jobmanager.memory.off-heap.size": "64m",
-    "taskmanager.memory.process.size": "1280m",
-    "taskmanager.memory.jvm-metaspace.size": "192m",
-    "taskmanager.memory.jvm-overhead.min": "128m",
-    "taskmanager.memory.managed.size": "64m",
-    "taskmanager.memory.network.min": "64m",
-    "taskmanager.memory.network.max": "64m",
+JOB_SETTINGS: Final[Mapping[str, str | int | bool]] = {
     "state.backend.type": "hashmap",
     "execution.checkpointing.mode": "EXACTLY_ONCE",
     "execution.checkpointing.min-pause": "0 ms",
@@ -166,11 +150,32 @@ _FIXED: Final[Mapping[str, str | int | bool]] = {
     "heartbeat.timeout": "5000 ms",
     "heartbeat.rpc-failure-threshold": 2,
     "fs.s3a.path.style.access": "true",
-    "fs.s3a.connection.ssl.enabled": "false",
     "metrics.reporters": "prom",
     "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
     "web.submit.enable": False,
     "web.cancel.enable": False,
+}
+"""What the job asks of any cluster, on this machine and on Kubernetes (`deploy/`)."""
+
+_FIXED: Final[Mapping[str, str | int | bool]] = {
+    **JOB_SETTINGS,
+    "jobmanager.rpc.address": LOOPBACK,
+    "jobmanager.bind-host": LOOPBACK,
+    "taskmanager.host": LOOPBACK,
+    "taskmanager.bind-host": LOOPBACK,
+    "rest.address": LOOPBACK,
+    "rest.bind-address": LOOPBACK,
+    "jobmanager.memory.process.size": "768m",
+    "jobmanager.memory.jvm-metaspace.size": "192m",
+    "jobmanager.memory.jvm-overhead.min": "96m",
+    "jobmanager.memory.off-heap.size": "64m",
+    "taskmanager.memory.process.size": "1280m",
+    "taskmanager.memory.jvm-metaspace.size": "192m",
+    "taskmanager.memory.jvm-overhead.min": "128m",
+    "taskmanager.memory.managed.size": "64m",
+    "taskmanager.memory.network.min": "64m",
+    "taskmanager.memory.network.max": "64m",
+    "fs.s3a.connection.ssl.enabled": "false",
 }
 
 _LOGGING: Final = """\

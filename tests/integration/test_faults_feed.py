@@ -53,7 +53,7 @@ def test_a_half_open_connection_is_noticed_by_its_missing_pong(pipeline: Pipelin
     since, forwarder = now(), pipeline.running(STALE_AFTER_S="60")
     pipeline.flow()
     pipeline.sim.control.half_open()
-    forwarder.wait_reason(Reason.ALPACA_UNREACHABLE, deadline_s=14)
+    pipeline.wait_status(since, Reason.OK, Reason.ALPACA_UNREACHABLE, deadline_s=20)  # it reconnects in a moment
     forwarder.wait_ready()
     pipeline.flow()
     assert pipeline.prove(since).channels["trades"].repaired

@@ -8,12 +8,12 @@ from typing import NamedTuple, TypeAlias
 
 from torghut.audit import identity, rows
 from torghut.audit.identity import COUNTED
-from torghut.audit.model import UNREPAIRABLE, Coverage, Record, TruthEvent
+from torghut.audit.model import Coverage, Record, TruthEvent
 from torghut.audit.report import Example, Examples, What
 from torghut.audit.rows import Entry, Stranger
 from torghut.audit.timeline import Quantiles, Timeline
 from torghut.audit.updates import Updates, bar_of
-from torghut.wire.topics import Channel
+from torghut.wire.topics import WITHOUT_HISTORY, Channel
 
 Tally: TypeAlias = Counter[tuple[str, str]]
 """How many, by (channel, field of `ChannelCounts`)."""
@@ -185,7 +185,7 @@ class BucketComparison:
     def _unrepairable(self, entry: Entry, updates: Updates) -> bool:
         """Whether no connection could deliver it, and history does not have it."""
         event = entry.event
-        gone = event.channel in UNREPAIRABLE or updates.overwritten(entry)
+        gone = event.channel in WITHOUT_HISTORY or updates.overwritten(entry)
         return gone and not self._coverage.delivers(event.feed, event.happened_ns)
 
     def _count(self, what: What, row: TruthEvent | Record, where: str) -> None:

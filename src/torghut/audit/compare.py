@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from torghut.audit.bucket import BucketComparison, Outcome, Scope, Tally
+from torghut.audit.coverage import BetweenInstances
 from torghut.audit.intake import Incoming, Intake
 from torghut.audit.model import CHANNELS, Record, Truth, TruthEvent
 from torghut.audit.report import ChannelCounts, Examples, Latency, Period, Report, Spread
@@ -57,8 +58,9 @@ class Comparison:
 
     def settle(self, scope: Scope) -> bool:
         """Compare what changed. Whether nothing is missing and nothing unexpected: more records cannot better it."""
+        coverage = BetweenInstances(self._truth.coverage, self.intake.order.handovers())
         for number in sorted(self._changed):
-            bucket = BucketComparison(scope, self._truth.coverage, self._happened)
+            bucket = BucketComparison(scope, coverage, self._happened)
             bucket.expect(self._events.rows(number))
             bucket.meet(self._records.rows(number))
             self._outcomes[number] = bucket.conclude()

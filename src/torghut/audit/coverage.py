@@ -8,10 +8,11 @@ coverage: history repairs what happened meanwhile.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from torghut.audit.model import Coverage
 from torghut.wire.topics import Channel
 
 _S: Final = 1_000_000_000
@@ -148,6 +149,27 @@ class LedgerCoverage:
         if silence.end is not None:
             ends.append(silence.end)
         return silence.start - EDGE_NS <= ns < max(ends) + EDGE_NS
+
+
+@dataclass(frozen=True)
+class BetweenInstances:
+    """Coverage less the times in which no instance wrote, one having fallen silent and the next not begun.
+
+    An instance that hangs keeps its connection, and what the feed delivers there nobody reads: no connection's end
+    tells of it.
+    """
+
+    coverage: Coverage
+    handovers: Collection[tuple[int, int]]
+
+    def covers(self, feed: str, channel: str, symbol: str, ns: int) -> bool:
+        """As the coverage itself: history repairs what happened meanwhile."""
+        return self.coverage.covers(feed, channel, symbol, ns)
+
+    def delivers(self, feed: str, ns: int) -> bool:
+        """Whether a connection could deliver, and an instance was there that wrote."""
+        hung = any(last - EDGE_NS <= ns < first + EDGE_NS for last, first in self.handovers)
+        return not hung and self.coverage.delivers(feed, ns)
 
 
 def _still_subscribing(last: Span, ns: int, conn: int) -> bool:

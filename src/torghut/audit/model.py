@@ -26,9 +26,6 @@ CHANNELS: Final[tuple[Channel, ...]] = (
 )
 """What the forwarder writes, and so what is audited here. TA's channels are recomputed, not matched."""
 
-UNREPAIRABLE: Final = frozenset({Channel.STATUSES, Channel.LULDS})
-"""History has none of these, so what fell into a disconnect is a `gap` and not `lost`."""
-
 
 class TruthEvent(msgspec.Struct, array_like=True, gc=False):
     """An event that happened at `happened_ns`, by the truth's clock; `event_ts` is its own time (`t`).

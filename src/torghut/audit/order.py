@@ -6,6 +6,7 @@ Looked at while reading, record by record in partition order, before anything is
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from torghut.audit.report import Example, Examples
@@ -60,11 +61,14 @@ class OrderCheck:
         self._last: dict[tuple[str, str], _Last] = {}
         self._runs: dict[tuple[str, int, str], list[_Run]] = {}
         self._began: dict[str, int] = {}
+        self._ended: dict[str, int] = {}
         self._settled = 0
 
     def observe(self, envelope: Envelope, position: Position) -> None:
         """The next record of its partition."""
         self._observe_seq(envelope, position)
+        if envelope.ingest_ts > self._ended.get(envelope.session, 0):
+            self._ended[envelope.session] = envelope.ingest_ts
         runs = self._runs.setdefault((position.topic, position.partition, envelope.feed), [])
         if runs and runs[-1].session == envelope.session:
             runs[-1].count += 1
@@ -97,6 +101,15 @@ class OrderCheck:
             self._examples.add(_example("seq_gaps", envelope, f"{position}: seq {envelope.seq} after {last.seq}"))
         last.seq, last.session = envelope.seq, envelope.session
 
+    def handovers(self) -> list[tuple[int, int]]:
+        """Times (from, until; ns) between the last record of one instance and the first of the one that took over."""
+        sessions = sorted(self._began, key=self._began.__getitem__)
+        return [
+            (self._ended[last], self._began[following])
+            for last, following in pairwise(sessions)
+            if _instance(last) != _instance(following)
+        ]
+
     def fencing(self, examples: Examples) -> int:
         """Records of an older session after a newer one began, in the same partition and of the same feed."""
         return self._settled + sum(self._violations(runs, examples) for runs in self._runs.values())
@@ -110,6 +123,11 @@ class OrderCheck:
                 examples.add(_example("fencing", run.envelope, f"{run.position}: {run.count} of session {run.session}"))
             newest = max(newest, began)
         return found
+
+
+def _instance(session: str) -> str:
+    """A session's name begins with that of its instance."""
+    return session.rpartition("-")[0]
 
 
 def _example(what: str, envelope: Envelope, where: str) -> Example:

@@ -8,7 +8,6 @@ in content, goes through the same steps message by message, slower and without a
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import lru_cache
 from typing import Final, TypeAlias
 
 import msgspec
@@ -177,25 +176,13 @@ def _values(channel: Channel, payload: bytes) -> Values:
 def _event_ns(text: str) -> int:
     """The time of an event in ns; what is before 1970 or does not fit 64 bits is no time of a market.
 
-    Nine digits, the usual form, go a short way; for the rest see `wire.times`.
-
     Raises:
         ValueError: it is no time, or none of an event.
     """
-    if len(text) == 30 and text[19] == "." and text[29] == "Z":
-        digits = text[20:29]
-        if digits.isascii() and digits.isdigit():
-            return _second_ns(text[:19]) + int(digits)
     ns = parse_rfc3339(text)
     if not 0 <= ns <= _LAST_NS:
         raise ValueError(f"not a possible time of an event: {text[:64]!r}")
     return ns
-
-
-@lru_cache(maxsize=4096)
-def _second_ns(text: str) -> int:
-    """Of `YYYY-MM-DDTHH:MM:SS`. A feed repeats a second thousands of times."""
-    return _event_ns(text + "Z")
 
 
 def _bodies(frame: bytes, count: int) -> list[bytes] | None:

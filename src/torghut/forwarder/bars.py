@@ -14,8 +14,8 @@ from torghut.wire.topics import Channel
 def unknown_bars(history: Iterable[Message], known: Iterable[Message], *, updates: bool) -> Iterator[Message]:
     """What history's bars add to the bars and updated bars that are known (in Kafka, or delivered just now).
 
-    A bar of a minute that is not known stands as a bar; whether it was updated since, history does not say. One that
-    differs from the known bar is that bar's update.
+    A bar of a minute that is not known stands as a bar, even if its update is known: whether it was updated since,
+    history does not say, and its first values are gone. One that differs from the known bar is that bar's update.
 
     Args:
         history: bars.
@@ -31,11 +31,9 @@ def unknown_bars(history: Iterable[Message], known: Iterable[Message], *, update
             versions.add((message.symbol, _as_update(message).identity))
     for bar in history:
         update = _as_update(bar)
-        if (bar.symbol, update.identity) in versions:
-            continue
         if (bar.symbol, bar.event_ts) not in minutes:
             yield bar
-        elif updates:
+        elif updates and (bar.symbol, update.identity) not in versions:
             yield update
 
 

@@ -40,6 +40,9 @@ from torghut.wire.topics import Channel
 
 TICK_S: Final = 0.25
 
+POLL_S: Final = 0.001
+"""How often delivery reports are served between frames: at full speed frames come much more often."""
+
 FLOWING: Final = (Channel.TRADES, Channel.QUOTES)
 """Channels of which a connection that works soon delivers something."""
 
@@ -82,6 +85,7 @@ class Connection:
         self._report = report
         self._stream = Stream(self._opened, self._received)
         self._ending: Ending | None = None
+        self._polled = 0.0
         self._repairing: asyncio.Task[None] | None = None
         self._unheard: set[Channel] = set()
         """What was not heard on this connection by the end of its repair: a quiet market, or a mute feed."""
@@ -152,7 +156,9 @@ class Connection:
                     self._watchdog.observed(channel, now)
             else:
                 self._apply([output])
-        self._delivery.poll()
+        if now - self._polled >= POLL_S:
+            self._polled = now
+            self._delivery.poll()
 
     def _apply(self, outputs: list[Output]) -> None:
         for output in outputs:

@@ -51,13 +51,16 @@ Token: TypeAlias = tuple[str, str, int] | bytes
 class Outgoing:
     """A record on its way. It is its own delivery callback, so that an acknowledgement costs no look-up."""
 
-    __slots__ = ("_delivery", "acknowledged", "content", "ingest_ts", "source", "token")
+    __slots__ = ("_delivery", "acknowledged", "content", "ingest_ts", "source", "token", "topic")
 
-    def __init__(self, delivery: Delivery, content: Message | bytes, ingest_ts: int, source: Source) -> None:
+    def __init__(
+        self, delivery: Delivery, content: Message | bytes, ingest_ts: int, source: Source, topic: str
+    ) -> None:
         self._delivery = delivery
         self.content = content
         self.ingest_ts = ingest_ts
         self.source = source
+        self.topic = topic
         self.token: Token = b""
         self.acknowledged = False
 
@@ -65,7 +68,6 @@ class Outgoing:
         """Delivery report of librdkafka."""
         if error is None:
             self.acknowledged = True
-            self._delivery.observe(time.time_ns() - self.ingest_ts)
         else:
             self._delivery.fail(error)
 
@@ -141,12 +143,15 @@ class Delivery:
 
     def submit(self, messages: Iterable[Message], ingest_ts: int, source: Source) -> None:
         """Accept events. They are delivered in this order, each (channel, symbol) with rising `seq`."""
-        self._waiting.extend([Outgoing(self, message, ingest_ts, source) for message in messages])
+        full_names = self._topics
+        self._waiting.extend([Outgoing(self, m, ingest_ts, source, full_names[m.channel]) for m in messages])
         self._pump()
 
     def reject(self, rejects: Iterable[Reject], ts: int) -> None:
         """Accept what could not be understood, for the dead-letter topic. `ts` in ns."""
-        self._waiting.extend([Outgoing(self, dead_letter(reject, ts), ts, "ws") for reject in rejects])
+        self._waiting.extend(
+            [Outgoing(self, dead_letter(reject, ts), ts, "ws", self._dead_letters) for reject in rejects]
+        )
         self._pump()
 
     def poll(self) -> None:
@@ -158,9 +163,12 @@ class Delivery:
         if in_flight and in_flight[0].acknowledged:
             self.last_acknowledged = time.monotonic()
             self.trouble.over()
+            now, observe, written = time.time_ns(), self.observe, []
             while in_flight and in_flight[0].acknowledged:
                 record = in_flight.popleft()
-                self.delivered[self._topic(record)] += 1
+                written.append(record.topic)
+                observe(now - record.ingest_ts)
+            self.delivered.update(written)
         if self._waiting:
             self._pump()
 
@@ -201,7 +209,7 @@ class Delivery:
         again = [record for record in unsettled if record.token not in found]
         for record in self._in_flight:
             if record.acknowledged or record.token in found:
-                self.delivered[self._topic(record)] += 1
+                self.delivered[record.topic] += 1
         self._in_flight.clear()
         self._waiting.extendleft(reversed(again))
         return len(unsettled) - len(again)
@@ -224,10 +232,12 @@ class Delivery:
         if isinstance(content, bytes):
             key, value, record.token = b"forwarder", content, content
         else:
-            key, value = content.symbol.encode(), self._envelope(record, content, self._sequencer)
+            seq = self._sequencer.next(content.channel, content.symbol)
+            record.token = (content.channel, content.symbol, seq)
+            key, value = content.symbol.encode(), self._envelope(record, content, seq, self._sequencer.session)
         try:
             self._producer.produce(
-                self._topic(record),
+                record.topic,
                 value,
                 key,
                 on_delivery=record,
@@ -239,17 +249,15 @@ class Delivery:
             if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE and not isinstance(content, bytes):
                 # It would be refused for ever, and everything behind it would wait.
                 reject = Reject(content.payload, TOO_LARGE, f"a record of {len(value)} bytes", content.symbol)
-                record.content = dead_letter(reject, record.ingest_ts)
+                record.content, record.topic = dead_letter(reject, record.ingest_ts), self._dead_letters
                 return self._hand_over(record)
             self.fail(error.args[0])
             return False
         if not isinstance(content, bytes):
-            self._sequencer.advance(content.channel, content.symbol)
+            self._sequencer.used(content.channel, content.symbol, seq)
         return True
 
-    def _envelope(self, record: Outgoing, message: Message, sequencer: Sequencer) -> bytes:
-        seq = sequencer.next(message.channel, message.symbol)
-        record.token = (message.channel, message.symbol, seq)
+    def _envelope(self, record: Outgoing, message: Message, seq: int, session: str) -> bytes:
         return _encode(
             Envelope(
                 version=VERSION,
@@ -259,14 +267,11 @@ class Delivery:
                 channel=message.channel,
                 symbol=message.symbol,
                 seq=seq,
-                session=sequencer.session,
+                session=session,
                 source=record.source,
                 payload=msgspec.Raw(message.payload),
             )
         )
-
-    def _topic(self, record: Outgoing) -> str:
-        return self._dead_letters if isinstance(record.content, bytes) else self._topics[record.content.channel]
 
 
 def producer_settings(client: Mapping[str, Any], linger_ms: float, timeout_ms: int) -> dict[str, Any]:

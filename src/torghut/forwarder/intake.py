@@ -1,6 +1,7 @@
 """The intake: what the connection delivers, freed of repeats, on its way to delivery.
 
-While a repair is under way live events are held back, so that history comes first; the hold is bounded.
+While a repair is under way live events are held back, so that history comes first; the hold is bounded. Channels that
+history does not have are not held: nothing comes before them, and what is held may be lost.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torghut.forwarder.overlap import Overlap
 from torghut.forwarder.tail import Seen
 from torghut.wire.envelope import Source
 from torghut.wire.times import NS_PER_MS, NS_PER_S
-from torghut.wire.topics import Channel
+from torghut.wire.topics import WITHOUT_HISTORY, Channel
 
 OVERLAP_S: Final = 60.0
 """How long after a repair a live event may still be one that history had already."""
@@ -27,7 +28,7 @@ LATEST_NS: Final = 15 * NS_PER_S
 
 
 class Intake:
-    """Accepts live and repaired events. `seen` tells how far each channel is covered by what was accepted."""
+    """Accepts live and repaired events. `seen` tells how far each channel that history has is covered by them."""
 
     def __init__(self, delivery: Delivery, dedup: DedupWindow, metrics: Metrics, hold_limit: int) -> None:
         self.seen: dict[Channel, Seen] = {}
@@ -68,6 +69,9 @@ class Intake:
         if self._held is None:
             self._accept(messages, ingest_ts)
             return
+        if unique := [message for message in messages if message.channel in WITHOUT_HISTORY]:
+            self._accept(unique, ingest_ts)
+            messages = [message for message in messages if message.channel not in WITHOUT_HISTORY]
         self._held.append((messages, ingest_ts))
         self._held_count += len(messages)
         if self._overlap is not None:
@@ -123,15 +127,17 @@ class Intake:
             self._accept(messages, ingest_ts)
 
     def _accept(self, messages: list[Message], ingest_ts: int) -> None:
-        seen, counts, symbols = self.seen, self._metrics.messages, self.symbols
-        for message in messages:
-            channel = message.channel
-            counts[channel] += 1
+        seen, counts = self.seen, self._metrics.messages
+        for channel in {message.channel for message in messages}:
+            times = [message.event_ts for message in messages if message.channel is channel]
+            counts[channel] += len(times)
+            if channel in WITHOUT_HISTORY:
+                continue
             if (mark := seen.get(channel)) is None:
                 mark = seen[channel] = Seen()
-            mark.event_ts = max(mark.event_ts, message.event_ts)
+            mark.event_ts = max(mark.event_ts, *times)
             mark.ingest_ts = ingest_ts
-            symbols.add(message.symbol)
+        self.symbols.update([message.symbol for message in messages])
         if messages:
             self._lag(messages[-1], ingest_ts)
         self._submit(messages, ingest_ts, "ws")

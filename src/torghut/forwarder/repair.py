@@ -256,9 +256,8 @@ class Repair:
                 await asyncio.sleep(max(delay, error.retry_after_s or 0.2))
 
     def _tell(self, found: Gap, missing: int, channels: Sequence[Channel]) -> None:
-        for channel in (Channel.STATUSES, Channel.LULDS):
-            if channel in channels:
-                self._metrics.gap_seconds[channel] += (found.end - found.start - LATEST_NS) // NS_PER_S
+        for channel in topics.WITHOUT_HISTORY.intersection(channels):
+            self._metrics.gap_seconds[channel] += (found.end - found.start - LATEST_NS) // NS_PER_S
         if found.lost_since is not None:
             seconds = (found.start - found.lost_since) // NS_PER_S
             self._metrics.gap_seconds["trades"] += seconds

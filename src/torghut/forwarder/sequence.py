@@ -23,9 +23,9 @@ class Sequencer:
         """The number that the stream's next record gets."""
         return self._next.get((channel, symbol), self.first)
 
-    def advance(self, channel: Channel, symbol: str) -> None:
-        """The number was used."""
-        self._next[channel, symbol] = self.next(channel, symbol) + 1
+    def used(self, channel: Channel, symbol: str, seq: int) -> None:
+        """A record got the number `seq`, which `next` gave."""
+        self._next[channel, symbol] = seq + 1
 
     @property
     def greatest(self) -> int:

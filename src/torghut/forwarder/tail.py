@@ -128,6 +128,8 @@ class Tail:
         for envelope in self._envelopes(self._starts(partitions, since), ends):
             recollection.greatest_seq = max(recollection.greatest_seq, envelope.seq)
             remember(_message(envelope))
+            if envelope.channel in topics.WITHOUT_HISTORY:
+                continue
             seen = recollection.seen.setdefault(envelope.channel, Seen())
             if envelope.source == "ws":
                 seen.event_ts = max(seen.event_ts, envelope.event_ts)

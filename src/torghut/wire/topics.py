@@ -150,6 +150,9 @@ CHANNEL_TOPIC: Final[dict[Channel, Topic]] = {
 }
 """Where the (final) records of each channel go."""
 
+WITHOUT_HISTORY: Final = frozenset({Channel.STATUSES, Channel.LULDS})
+"""Channels that Alpaca's history API does not have: what is missed of them is missed for good."""
+
 
 def full_name(topic: Topic, prefix: str = "") -> str:
     """The topic's name on a broker where `TOPIC_PREFIX` is `prefix` (it stands before the name as it is)."""

@@ -140,6 +140,16 @@ def test_halts_and_bands_missed_while_nobody_was_connected_are_gaps() -> None:
     assert report.verdict == "ok"
 
 
+@pytest.mark.parametrize(("then", "gap"), [("two-8", 1), ("one-8", 0)])
+def test_a_halt_that_a_hanging_instance_did_not_read_is_a_gap_once_another_took_over(then: str, gap: int) -> None:
+    world = World()
+    world.record(world.happen(trade(1, T0)), session="one-7")
+    world.happen(status(T0 + 10 * S))
+    world.record(world.happen(trade(2, T0 + 20 * S)), session=then)
+    counts = world.counts("statuses")
+    assert (counts.gap, counts.lost) == (gap, 1 - gap)
+
+
 def test_a_halt_missed_on_a_healthy_connection_is_lost() -> None:
     world = World()
     world.happen(status(T0 + 10 * S))

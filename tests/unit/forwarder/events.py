@@ -32,6 +32,10 @@ def quote(ns: int = T0, symbol: str = "AAPL", **changes: Any) -> Message:
     return message("q", symbol, ns, **fields | changes)
 
 
+def halt(ns: int = T0, symbol: str = "AAPL") -> Message:
+    return message("s", symbol, ns, sc="H", sm="", rc="M", rm="", z="C")
+
+
 def bar(ns: int = T0, symbol: str = "AAPL", kind: str = "b", **changes: Any) -> Message:
     fields = {"o": 1, "h": 2.5, "l": 1, "c": 2, "v": 10, "n": 3, "vw": 1.75}
     return message(kind, symbol, ns, **fields | changes)

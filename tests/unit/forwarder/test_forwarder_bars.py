@@ -33,8 +33,8 @@ def test_where_updates_are_not_subscribed_to_none_is_added() -> None:
     assert added(bar(c=3), bar(), updates=False) == []
 
 
-def test_an_update_without_its_bar_leaves_the_bar_alone() -> None:
-    assert added(bar(c=3), bar(kind="u", c=3)) == []
+def test_a_bar_that_was_lost_before_its_update_came_is_added_with_the_values_that_history_has() -> None:
+    assert added(bar(c=3), bar(kind="u", c=3)) == [(Channel.BARS, bar(c=3).payload)]
 
 
 def test_other_channels_say_nothing_about_bars() -> None:

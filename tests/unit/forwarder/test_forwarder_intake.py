@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.forwarder.events import T0, S, quote, trade
+from tests.unit.forwarder.events import T0, S, halt, quote, trade
 from tests.unit.forwarder.outlets import FakeProducer
 
 from torghut.feed.messages import Message, overlap_key
@@ -111,6 +111,20 @@ def test_while_it_holds_nothing_goes_out(bench: Bench) -> None:
     bench.intake.live(numbered(1), INGEST)
     assert bench.intake.holding
     assert not bench.out
+
+
+def test_what_history_does_not_have_is_not_held(bench: Bench) -> None:
+    bench.intake.hold()
+    bench.intake.live([trade(1, T0), halt(T0 + 1)], INGEST)
+    assert [(e.channel, e.event_ts) for e in bench.out] == [(Channel.STATUSES, T0 + 1)]
+    bench.intake.release()
+    assert [e.channel for e in bench.out] == [Channel.STATUSES, Channel.TRADES]
+
+
+def test_what_history_does_not_have_covers_nothing(bench: Bench) -> None:
+    bench.intake.live([halt(T0 + 1)], INGEST)
+    assert bench.intake.seen == {}
+    assert bench.metrics.messages[Channel.STATUSES] == 1
 
 
 def test_what_was_held_goes_out_in_order_and_with_its_own_time_of_arrival(bench: Bench) -> None:

@@ -13,7 +13,7 @@ STREAMS = [(channel, symbol) for channel in (Channel.TRADES, Channel.QUOTES) for
 
 def number(sequencer: Sequencer, channel: Channel, symbol: str) -> int:
     seq = sequencer.next(channel, symbol)
-    sequencer.advance(channel, symbol)
+    sequencer.used(channel, symbol, seq)
     return seq
 
 

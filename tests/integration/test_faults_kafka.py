@@ -17,7 +17,7 @@ from torghut.wire import topics
 from torghut.wire.status import Reason
 from torghut.wire.topics import Role, full_name
 
-pytestmark = pytest.mark.timeout(300, method="signal")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300, method="signal")]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def pipeline(shared: Pipeline) -> Iterator[Pipeline]:
         shared.sim.control.clear(name)
 
 
-@pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [10, 60])
 def test_a_stopped_broker_delays_and_nothing_else(pipeline: Pipeline, seconds: int) -> None:
     since, forwarder = now(), pipeline.running()
     pipeline.flow()

@@ -16,7 +16,7 @@ from torghut.platform.waiting import wait_until
 from torghut.stack.running import RunningStack
 from torghut.wire.status import Reason
 
-pytestmark = pytest.mark.timeout(300, method="signal")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300, method="signal")]
 
 LEASE_S: Final = 4.0
 LEASE: Final = {"LEASE_TTL_S": str(LEASE_S), "KAFKA_DELIVERY_TIMEOUT_MS": "2500"}

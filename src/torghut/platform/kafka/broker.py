@@ -79,8 +79,7 @@ class Broker:
             "kafka.tools.StorageTool",
             "format",
             "--ignore-formatted",
-            "--cluster-id",
-            _cluster_id(),
+            f"--cluster-id={_cluster_id()}",  # one argument: an id may begin with a dash
             "--config",
             str(self.properties_file),
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,8 @@ from torghut.wire.status import ForwarderStatus, TaStatus
 from torghut.wire.times import format_rfc3339
 
 _KEPT: Final = 300
+_LETTERS_EVERY_NS: Final = 10 * 1_000_000_000
+_LETTER_KINDS: Final = 100
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -26,12 +28,20 @@ class Event(msgspec.Struct, frozen=True):
     words: str
 
 
+class Letters(NamedTuple):
+    """Dead letters of one kind: when the last one was told, and how many since were not."""
+
+    ts: int
+    untold: int
+
+
 class EventLog:
     """The newest 300 events."""
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque(maxlen=_KEPT)
         self.number = 0
+        self._letters: dict[tuple[str, str], Letters] = {}
 
     def since(self, number: int) -> list[Event]:
         """Those after the one with this number."""
@@ -66,9 +76,18 @@ class EventLog:
             self._add(now.ts, "flink", "ok" if now.status == "RUNNING" else "warn", words)
 
     def dead_letter(self, letter: DeadLetter) -> None:
-        """Note a record that could not be understood."""
+        """Note records that could not be understood: of one kind at most one line in ten seconds, with their number."""
+        kind = letter.source, letter.reason
+        told = self._letters.get(kind, Letters(0, 0))
+        if letter.ts - told.ts < _LETTERS_EVERY_NS:
+            self._letters[kind] = Letters(told.ts, told.untold + 1)
+            return
+        if len(self._letters) > _LETTER_KINDS:
+            self._letters.clear()
+        self._letters[kind] = Letters(letter.ts, 0)
+        more = f" (and {told.untold} more)" if told.untold else ""
         about = f" of {letter.symbol}" if letter.symbol else ""
-        self._add(letter.ts, letter.source, "warn", f"dead letter{about}: {letter.reason}, {letter.detail[:120]}")
+        self._add(letter.ts, letter.source, "warn", f"dead letter{about}: {letter.reason}{more}: {letter.detail[:90]}")
 
 
 def _gist(status: ForwarderStatus) -> tuple[str, str, str]:

@@ -117,17 +117,21 @@ def _calendar(feed: str | None) -> Calendar | None:
 
 
 def _feed(seen: Observed) -> Light:
-    name = {"sim": "simulated feed (a stand-in for Alpaca)", None: "feed"}.get(seen.feed, f"feed {seen.feed}")
-    if seen.feed is not None and seen.feed.startswith("replay:"):
-        name = f"replay of {seen.feed.rpartition('/')[2]}"
-    closed = market_hours(seen)
-    active = seen.active
+    closed, active, name = market_hours(seen), seen.active, _feed_name(seen.feed)
     if active is None:
-        return Light("feed", "off" if closed else "warn", closed or f"{name}: no forwarder has reported yet")
+        return Light("feed", "off" if closed else "warn", closed or f"no forwarder has reported yet; {name}")
     if active.reason.startswith(("alpaca_", "stale_")):
         said = meaning(active.reason)
-        return Light("feed", "bad", f"{name}: {said.words}{_detail(active)}", said.procedure)
-    return Light("feed", "ok", f"{name}: {closed or 'delivers'}")
+        return Light("feed", "bad", f"{said.words}{_detail(active)}; {name}", said.procedure)
+    return Light("feed", "ok", f"{closed or 'delivers'}; {name}")
+
+
+def _feed_name(feed: str | None) -> str:
+    if feed is None:
+        return "from the topics alone"
+    if feed == "sim":
+        return "simulated, a stand-in for Alpaca"
+    return f"replay of {feed.rpartition('/')[2]}" if feed.startswith("replay:") else f"Alpaca {feed}"
 
 
 def _detail(status: ForwarderStatus) -> str:
@@ -144,7 +148,7 @@ def _forwarder(seen: Observed) -> Light:
             "forwarder", "bad", f"{active.instance} has been silent for {duration(silent)}", "kafka-produce-failure"
         )
     said = meaning(active.reason)
-    words = f"{active.instance}: {said.words}"
+    words = said.words if len(seen.forwarders) < 2 else f"{active.instance}: {said.words}"
     if active.status == "healthy":
         return Light("forwarder", "ok", words)
     waiting = f", attempt {active.attempt}" if active.attempt else ""
@@ -181,7 +185,7 @@ def _flink(seen: Observed) -> Light:
     silent = seen.age_s(ta.ts)
     if silent > TA_STATUS_LOST_S and seen.reader.problem is None:
         return Light("flink", "bad", f"the job's status stopped {duration(silent)} ago", "flink-rollback")
-    words = f"job {ta.version}: {ta.status.lower()}"
+    words = f"{ta.status.lower()}, version {ta.version}"
     if ta.status == "RUNNING":
         idle = f", {len(ta.idle_partitions)} idle partitions" if ta.idle_partitions else ""
         return Light("flink", "ok", f"{words}{idle}")

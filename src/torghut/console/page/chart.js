@@ -17,18 +17,18 @@ export const SWITCHES = [
   { id: "spread", key: "s", label: "Spread", pane: "spread" },
 ];
 
-const LINES = [
+export const LINES = [
   { switch: "ema", field: "ema12", title: "EMA 12", tint: "ema12" },
   { switch: "ema", field: "ema26", title: "EMA 26", tint: "ema26" },
-  { switch: "bollinger", field: "bb_upper", title: "Bollinger upper", tint: "band", style: LineStyle.Dashed },
-  { switch: "bollinger", field: "bb_mid", title: "Bollinger middle", tint: "band", style: LineStyle.Dotted },
-  { switch: "bollinger", field: "bb_lower", title: "Bollinger lower", tint: "band", style: LineStyle.Dashed },
+  { switch: "bollinger", field: "bb_upper", title: "Bollinger", tint: "band", style: LineStyle.Dashed },
+  { switch: "bollinger", field: "bb_mid", title: "", tint: "band", style: LineStyle.Dotted },
+  { switch: "bollinger", field: "bb_lower", title: "", tint: "band", style: LineStyle.Dashed },
   { switch: "vwap", field: "vwap_session", title: "VWAP session", tint: "vwap" },
   { switch: "vwap", field: "vwap_5m", title: "VWAP 5 min", tint: "vwap5", style: LineStyle.LargeDashed },
-  { switch: "macd", field: "macd", title: "MACD", tint: "ema12" },
-  { switch: "macd", field: "macd_signal", title: "signal", tint: "ema26" },
-  { switch: "rsi", field: "rsi14", title: "RSI 14", tint: "vwap" },
-  { switch: "spread", field: "spread", title: "spread", tint: "vwap5" },
+  { switch: "macd", field: "macd", title: "MACD", tint: "ema12", tagged: true },
+  { switch: "macd", field: "macd_signal", title: "", tint: "ema26" },
+  { switch: "rsi", field: "rsi14", title: "RSI 14", tint: "vwap", tagged: true },
+  { switch: "spread", field: "spread", title: "Spread", tint: "vwap5", tagged: true },
 ];
 const PANE_HEIGHT = 0.22;
 const REDRAW_BEYOND = 4800; // points on the chart before it is drawn anew from what is kept
@@ -98,12 +98,12 @@ export class Chart extends EventTarget {
     const paneOf = (name) => panes.indexOf(name) + 1;
     this.#histogram = null;
     if (this.#on.has("macd")) {
-      this.#histogram = this.#chart.addSeries(HistogramSeries, thin("MACD histogram"), paneOf("macd"));
+      this.#histogram = this.#chart.addSeries(HistogramSeries, thin(""), paneOf("macd"));
     }
     this.#lines = LINES.filter((line) => this.#on.has(line.switch)).map((line) => ({
       field: line.field,
       series: this.#chart.addSeries(LineSeries, {
-        ...thin(line.title), color: colour(line.tint), lineWidth: 1.5, lineStyle: line.style ?? LineStyle.Solid,
+        ...thin(line.tagged ? line.title : ""), color: colour(line.tint), lineWidth: 1.5, lineStyle: line.style ?? LineStyle.Solid,
       }, paneOf(line.switch)),
     }));
     const rsi = this.#lines.find((line) => line.field === "rsi14");

@@ -15,8 +15,8 @@ export class Live extends EventTarget {
   state = "connecting";
   lastSeen = null;
 
-  constructor() {
-    super();
+  /** Connect, once those who listen are there. */
+  start() {
     this.#connect();
     setInterval(() => this.#checkSilence(), 1000);
   }

@@ -6,7 +6,7 @@ import { Search } from "./search.js";
 import { addEvents, showConnection, showLags, showStrip } from "./strip.js";
 import { element, price } from "./text.js";
 import { themes, toggleTheme } from "./theme.js";
-import { showValues } from "./values.js";
+import { showLines, showValues } from "./values.js";
 
 const SIZES = [[1, "1 s"], [5, "5 s"], [15, "15 s"], [60, "1 min"]];
 const SWITCHED_ON = "torghut.switches";
@@ -24,7 +24,7 @@ let state = null;
 let pointed = null;
 let answered = false;
 
-const { Chart, SWITCHES } = await import("./chart.js").catch(() => ({ Chart: null, SWITCHES: [] }));
+const { Chart, LINES, SWITCHES } = await import("./chart.js").catch(() => ({ Chart: null, LINES: [], SWITCHES: [] }));
 let switches = new Set(JSON.parse(localStorage.getItem(SWITCHED_ON)
   ?? '["ema","bollinger","vwap","volume","macd","rsi","spread"]'));
 
@@ -69,6 +69,7 @@ function toggle(id) {
   localStorage.setItem(SWITCHED_ON, JSON.stringify([...switches]));
   showSwitches();
   if (chart !== null) chart.on = switches;
+  showPoint();
 }
 
 function showSwitches() {
@@ -156,6 +157,7 @@ function showPoint() {
   const second = pointed ?? (rows.newest ? startOf(rows.newest, size) : null);
   const bar = second === null ? null : rows.bar(second, size);
   showValues($("values"), bar);
+  showLines($("key-lines"), LINES.filter((line) => switches.has(line.switch) && line.title && !line.tagged), bar);
 }
 
 function title() {
@@ -174,19 +176,21 @@ function banner() {
 }
 
 function problem() {
-  if (Chart === null) return "The chart library is not installed: run `torghut setup`, then reload this page.";
+  if (Chart === null) return "The chart library is not installed: run torghut setup, then reload this page.";
   if (live.state === "lost") return `${$("connection").textContent}. What you see is from before.`;
   if (state === null) return "Connecting to the console.";
   const broken = state.strip.find((light) => light.level === "bad");
   if (broken && ["kafka", "flink"].includes(broken.name)) return `${broken.name}: ${broken.words}`;
   if (!state.live) return "Reading the last hour from Kafka.";
   const closed = state.hours ? `${state.hours}. ` : "";
-  if (symbol === null) return `${closed}No bars in the last hour. Is the job submitted? \`torghut ta submit\``;
+  if (symbol === null) return `${closed}No bars in the last hour. Is a job submitted (torghut ta submit)?`;
   if (answered && rows.size === 0) return `${closed}No data for ${symbol} in the last hour.`;
   const quiet = Date.parse(state.at) / 1000 - rows.newest;
   if (rows.size > 0 && quiet > STALE_S) return `${closed}No new bar of ${symbol} for ${Math.round(quiet)} s.`;
   return null;
 }
+
+live.start();
 
 // For those who check the page from outside.
 window.torghut = { rows, chart, live, get symbol() { return symbol; }, get size() { return size; } };

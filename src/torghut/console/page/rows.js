@@ -78,7 +78,7 @@ export function rollUp(start, rows) {
     n: rows.reduce((sum, row) => sum + (row.n ?? 0), 0),
     vwap: volume > 0 ? rows.reduce((sum, row) => sum + (row.v ?? 0) * (row.vwap ?? 0), 0) / volume : undefined,
     open: rows.some((row) => !((row.bar_rank ?? -2) >= 0)),
-    revised: rows.some((row) => row.bar_rank > 0 || row.signal_rank > 0),
+    revised: rows.some((row) => row.bar_rank > 0),
     revision: Math.max(...rows.map((row) => row.bar_rank ?? 0)),
   };
   for (const name of INDICATORS) bar[name] = last[name];

@@ -21,6 +21,21 @@ const SHOWN = [
   ["RSI 14", (bar) => price(bar.rsi14)],
 ];
 
+/** The lines that are drawn, in their colours, with their values. */
+export function showLines(list, lines, bar) {
+  if (list.children.length !== lines.length || list.dataset.shown !== lines.map((line) => line.field).join()) {
+    list.dataset.shown = lines.map((line) => line.field).join();
+    list.replaceChildren(...lines.map((line) =>
+      element("div", { data: { tint: line.tint } }, element("dt", {}, line.title), element("dd", {}))));
+  }
+  lines.forEach((line, index) => {
+    const place = list.children[index].lastElementChild;
+    const band = line.switch === "bollinger" ? `${price(bar?.bb_lower)} to ` : "";
+    const text = `${band}${price(bar?.[line.field])}`;
+    if (place.textContent !== text) place.textContent = text;
+  });
+}
+
 export function showValues(list, bar) {
   if (bar === null) {
     list.replaceChildren();

@@ -136,7 +136,7 @@ class Journal:
     def _parse(self, raw: bytes, head: Head) -> Line:
         try:
             line = msgspec.json.decode(raw, type=Line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise JournalError(f"{self.path}: line {head.lines + 1} is not a note ({error}); it was changed") from error
         if line.n != head.lines + 1 or line.before != head.sha256:
             raise JournalError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from torghut.console.guard import LOOPBACK_HOSTS, Guard
 from torghut.console.live import Lounge
 from torghut.console.metrics import ConsoleMetrics
 from torghut.console.observer import Observer
+from torghut.console.procedures import Procedures
 from torghut.console.symbols import matching, parse_symbol
 
 PAGE: Final = Path(__file__).with_name("page")
@@ -40,8 +42,16 @@ class SymbolRows(msgspec.Struct, frozen=True):
 class Api:
     """The web application. `chart` is the chart library's file; None when it is not installed."""
 
-    def __init__(self, observer: Observer, lounge: Lounge, metrics: ConsoleMetrics, chart: Path | None) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        procedures: Procedures,
+        lounge: Lounge,
+        metrics: ConsoleMetrics,
+        chart: Path | None,
+    ) -> None:
         self._observer = observer
+        self._procedures = procedures
         self._lounge = lounge
         self._metrics = metrics
         self._chart = chart
@@ -50,12 +60,16 @@ class Api:
         """The application, reached as loopback or by one of `hosts`."""
         return Starlette(
             routes=[
-                Route("/", self._page),
+                Route("/", _file("index.html")),
+                Route("/procedures", _file("procedures.html")),
                 Route("/livez", self._livez),
                 Route("/readyz", self._readyz),
                 Route("/metrics", self._metrics_text),
                 Route("/api/symbols", self._symbols),
                 Route("/api/rows", self._rows),
+                Route("/api/procedures", self._list_procedures),
+                Route("/api/runs/{target}/{run}", self._run),
+                Route("/api/journal/{target}", self._journal),
                 Route(f"/vendor/{CHART_FILE}", self._chart_file),
                 WebSocketRoute("/api/live", self._lounge.welcome),
                 Mount("/page", StaticFiles(directory=PAGE)),
@@ -63,9 +77,6 @@ class Api:
             middleware=[Middleware(Guard, hosts=LOOPBACK_HOSTS | set(hosts))],
             exception_handlers={BadRequestError: _refuse},
         )
-
-    async def _page(self, _: Request) -> Response:
-        return FileResponse(PAGE / "index.html")
 
     async def _livez(self, _: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -94,10 +105,27 @@ class Api:
         reason = None if rows else f"no bar of {symbol} in the last hour"
         return _json(SymbolRows(symbol, board.epoch, board.cursor, rows, reason))
 
+    async def _list_procedures(self, _: Request) -> Response:
+        return _json(await asyncio.to_thread(self._procedures.overview))
+
+    async def _run(self, request: Request) -> Response:
+        target, run = request.path_params["target"], request.path_params["run"]
+        return _json(await asyncio.to_thread(self._procedures.run, target, run))
+
+    async def _journal(self, request: Request) -> Response:
+        return _json(await asyncio.to_thread(self._procedures.verify, request.path_params["target"]))
+
     async def _chart_file(self, _: Request) -> Response:
         if self._chart is None:
             return PlainTextResponse("the chart library is not installed: run `torghut setup`\n", HTTPStatus.NOT_FOUND)
         return FileResponse(self._chart, media_type="text/javascript")
+
+
+def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_: Request) -> Response:
+        return FileResponse(PAGE / name)
+
+    return answer
 
 
 def _json(body: object, status: HTTPStatus = HTTPStatus.OK) -> Response:

@@ -18,6 +18,7 @@ from torghut.console.events import EventLog
 from torghut.console.live import MAX_BROWSERS, MAX_REQUEST_BYTES, Lounge
 from torghut.console.metrics import ConsoleMetrics
 from torghut.console.observer import Observer
+from torghut.console.procedures import Procedures
 from torghut.console.reading import Batch, KafkaFeed
 from torghut.console.settings import ConsoleSettings
 from torghut.console.states import States
@@ -47,9 +48,10 @@ async def run(settings: ConsoleSettings, kafka: KafkaSettings, home: Home, say: 
     observer = Observer(home, board, events)
     feed = observer.feed = KafkaFeed(kafka, lambda batch: _hand_over(loop, observer, batch))
     metrics = ConsoleMetrics(observer.observed, lambda: board.rows)
-    states = States(observer)
+    procedures = Procedures(home)
+    states = States(observer, procedures)
     lounge = Lounge(lambda: Watcher(board, events, states.newest), metrics)
-    server = _listen(settings, Api(observer, lounge, metrics, chart_file(cache_directory())))
+    server = _listen(settings, Api(observer, procedures, lounge, metrics, chart_file(cache_directory())))
     say(f"http://{settings.host}:{server.port}/")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

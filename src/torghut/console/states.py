@@ -6,6 +6,7 @@ from typing import Final
 
 from torghut.console.health import lags, market_hours, strip
 from torghut.console.observer import Observer
+from torghut.console.procedures import Procedures
 from torghut.console.watcher import State
 from torghut.wire.times import format_rfc3339
 
@@ -15,8 +16,9 @@ _PERIOD_NS: Final = 1_000_000_000
 class States:
     """The newest state."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, procedures: Procedures) -> None:
         self._observer = observer
+        self._procedures = procedures
         self._made_ns = 0
         self._number = 0
         self._state: State
@@ -35,5 +37,6 @@ class States:
                 strip=strip(seen),
                 lags=lags(seen),
                 symbols=len(self._observer.board.symbols()),
+                journal=self._procedures.mark(),
             )
         return self._number, self._state

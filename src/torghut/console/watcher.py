@@ -19,7 +19,10 @@ from torghut.console.symbols import parse_symbol
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """How everything is, once a second. `at` is RFC 3339; `hours` says that the market is closed, if it is."""
+    """How everything is, once a second. `at` is RFC 3339; `hours` says that the market is closed, if it is.
+
+    `journal` is another text whenever a procedure has noted something.
+    """
 
     at: str
     live: bool
@@ -28,6 +31,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     strip: list[Light]
     lags: list[Figure]
     symbols: int
+    journal: str
 
 
 class Update(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -22,6 +22,8 @@ from torghut.stack.submission import job_status
 from torghut.wire.topics import Channel
 
 REFRESH_S: Final = 1.0
+CATCH_UP_S: Final = 120.0
+_CURRENT_NS: Final = 10_000_000_000
 
 FORWARDED: Final = tuple(channel.value for channel in Channel if not channel.value.startswith("ta."))
 
@@ -73,17 +75,28 @@ _KILLED: Final = {KILL: "forwarder", KILL_TASKMANAGER: "taskmanager"}
 
 
 def watch(stack: RunningStack, signals: SignalWatch, seconds: float) -> Iterator[Moment]:
-    """Look about once a second for `seconds`; on the way, do to the stack what it has to survive."""
+    """Look about once a second for `seconds`; on the way, do to the stack what it has to survive.
+
+    A job that is still recovering then is watched until its signals are those of now, for `CATCH_UP_S` at most.
+    """
     due = [DROP, KILL_TASKMANAGER, KILL] if stack.document().sim is not None else []
     begun = time.monotonic()
     before: Moment | None = None
-    while (elapsed := time.monotonic() - begun) < seconds:
+    while (elapsed := time.monotonic() - begun) < seconds or (
+        elapsed < seconds + CATCH_UP_S and not _is_current(before)
+    ):
         event = None
         if due and elapsed >= due[0].at * seconds:
             event = _disturb(stack, due.pop(0))
         before = _look(stack, signals, elapsed, event, before)
         yield before
         time.sleep(REFRESH_S)
+
+
+def _is_current(moment: Moment | None) -> bool:
+    """Whether signals are of now, but for the watermark's bound and a checkpoint."""
+    newest = max((row.end_ns for row in moment.signals.newest), default=0) if moment else 0
+    return time.time_ns() - newest < _CURRENT_NS
 
 
 def _disturb(stack: RunningStack, disturbance: Disturbance) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from torghut.job.launch import REFUSED, Launch, Store
 from torghut.platform.artifacts import cache_directory
 from torghut.platform.errors import FlinkError
-from torghut.platform.files import PRIVATE, write_atomically
+from torghut.platform.files import PRIVATE, make_secret, write_atomically
 from torghut.platform.flink.commands import process_environment, taskmanager_command
 from torghut.platform.flink.configuration import S3, Cluster, ClusterPorts, write_configuration
 from torghut.platform.flink.rest import Flink
@@ -87,8 +87,11 @@ def services(context: Context) -> tuple[Service, ...]:
     cluster = _cluster(context, submission)
     launch_file = cluster.directory / "launch.json"
     environment = _environment(context, cluster, submission)
+    store, user = minio.endpoint(context), kafka.endpoint(context).users["ta"]
 
     def prepare() -> None:
+        for file in (store.access_key_file, store.secret_key_file, user.password_file):
+            make_secret(Path(file))
         _write(context, cluster, submission, launch_file)
 
     jobmanager = Service(
@@ -106,7 +109,7 @@ def services(context: Context) -> tuple[Service, ...]:
         command=taskmanager_command(cluster),
         environment={**environment, "TA_SUBMISSION": submission.id},
         probe=TaskManagerProbe(cluster.rest_url),
-        depends_on=("kafka", "provision", "minio", "store"),
+        # No dependency: it waits for its JobManager, and its start takes as long as Kafka's.
         ports=context.named_ports(*_TASKMANAGER_PORTS),
         prepare=prepare,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
+from torghut.platform.files import make_secret
 from torghut.platform.kafka.acls import ADMIN, username
 from torghut.platform.kafka.broker import Broker, BrokerPorts
 from torghut.platform.kafka.certificates import CertificateFiles, ensure_certificates
@@ -37,6 +39,8 @@ def services(context: Context) -> tuple[Service, ...]:
 
     def prepare() -> None:
         ensure_certificates(it.certificates.directory)
+        for role in USERS:
+            make_secret(Path(password_file(context.home, role)))
         it.prepare()
 
     run = Service(

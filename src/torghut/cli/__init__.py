@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from torghut.cli import audit, bench, console, demo, forwarder, output, runbook, sim, stack, ta, tail
+from torghut.cli import audit, bench, console, demo, drill, forwarder, output, runbook, sim, stack, ta, tail
 
 app = typer.Typer(
     name="torghut",
@@ -23,6 +23,7 @@ app.add_typer(runbook.app, name="runbook")
 stack.register(app)
 audit.register(app)
 tail.register(app)
+drill.register(app)
 app.command()(forwarder.forwarder)
 app.command()(console.console)
 app.command()(demo.setup)

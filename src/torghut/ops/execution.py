@@ -110,7 +110,7 @@ class Execution:
     def _bring_about(self, step: Step) -> None:
         begun = self._timing.clock()
         seen = self._answer(step.check, step.deadline_s, step.name)
-        if seen.holds and self.state.step(step.name) is StepPhase.PENDING:
+        if seen.holds and step.act is not None and self.state.step(step.name) is StepPhase.PENDING:
             self.note(Event.SKIPPED, step.name, seen.what, seen.facts)
             return
         if not seen.holds and step.act is not None:

@@ -1,0 +1,18 @@
+"""Every drill, in the order of `torghut drill all`. To add one: write it, and name it here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from torghut.drills import alpaca
+from torghut.drills.drill import Drill
+
+DRILLS: Final[tuple[Drill, ...]] = (
+    alpaca.DueRotation(),
+    alpaca.ExpiredKey(),
+)
+
+
+def select(name: str) -> tuple[Drill, ...]:
+    """`all`, the drills of one procedure, or one drill as `procedure/cause`; empty when there is none."""
+    return tuple(drill for drill in DRILLS if name in {"all", drill.name, f"{drill.name}/{drill.cause}"})

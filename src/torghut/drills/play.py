@@ -1,0 +1,140 @@
+"""Playing a drill: steady state, break, detect, mend by the public command, recover, restore, audit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from torghut.drills.drill import Drill, DrillResult, StepTime
+from torghut.drills.errors import DrillError
+from torghut.drills.meter import SilenceMeter
+from torghut.drills.scene import Scene
+from torghut.ops.errors import UnavailableError
+from torghut.ops.report import RunReport
+from torghut.ops.witness import Testimony
+from torghut.platform.waiting import wait_until
+from torghut.stack.home import Home
+from torghut.stack.running import RunningStack
+from torghut.targets.local.witness import LocalWitness
+from torghut.wire import topics
+
+_STEADY_S: Final = 180.0
+_DETECT_S: Final = 120.0
+_RECOVER_S: Final = 180.0
+_WARM_UP_S: Final = 5.0
+
+Report = Callable[[str], None]
+
+
+def play(drill: Drill, home: Home, report: Report) -> DrillResult:
+    """Play one drill on the running stack of `home`.
+
+    Raises:
+        DrillError: it could not be played; the stack was put back.
+    """
+    with TemporaryDirectory(prefix="torghut-drill-", dir=home.root) as folder:
+        scene = Scene(home, Path(folder))
+        wait_steady(scene.stack)
+        begun_ns = time.time_ns()
+        with SilenceMeter(*_output(scene.stack)) as meter:
+            played = _Played(drill, scene, report)
+            try:
+                played.play()
+            finally:
+                with suppress(UnavailableError):
+                    drill.restore(scene)
+            wait_steady(scene.stack)
+        testimony = _audit(home, begun_ns, report)
+        return played.result(meter.longest_ms, _output(scene.stack)[1], testimony)
+
+
+def wait_steady(stack: RunningStack) -> None:
+    """Wait until everything that should run is ready and the forwarder has nothing to complain of.
+
+    Raises:
+        DrillError: it does not come to that.
+    """
+    scene = Scene(stack.home, stack.home.root)
+
+    def steady() -> bool:
+        return stack.document().ready and scene.forwarder_reason() == "ok"
+
+    try:
+        wait_until(steady, _STEADY_S, "the stack to be ready and the forwarder to be ok", 0.2)
+    except TimeoutError as error:
+        raise DrillError(f"{error}; see `torghut status`") from error
+
+
+class _Played:
+    """One drill as it goes."""
+
+    def __init__(self, drill: Drill, scene: Scene, report: Report) -> None:
+        self._drill, self._scene, self._report = drill, scene, report
+        self._detected_s: float | None = None
+        self._detected_by = ""
+        self._recovered_s: float | None = None
+        self._run: RunReport | None = None
+        self._why = ""
+
+    def play(self) -> None:
+        drill, scene = self._drill, self._scene
+        self._report(f"{drill.name} / {drill.cause}: breaking it")
+        drill.make(scene)
+        begun = time.monotonic()
+        try:
+            self._detected_by = wait_until(lambda: drill.detected(scene), _DETECT_S, "the condition to be detected")
+        except TimeoutError as error:
+            raise DrillError(f"{drill.name} / {drill.cause}: {error}") from error
+        self._detected_s = time.monotonic() - begun
+        self._report(f"detected after {self._detected_s:.1f} s: {self._detected_by}")
+        spoken, self._run = scene.runbook(drill.command(scene))
+        self._why = drill.judge(scene, spoken.code) or ""
+        self._report(f"the procedure ended with {spoken.code}: {spoken.stderr.strip().splitlines()[-1:]}")
+        try:
+            wait_steady(scene.stack)
+            self._recovered_s = time.monotonic() - begun
+        except DrillError as error:
+            self._why = self._why or str(error)
+
+    def result(self, gap_ms: float | None, gap_of: str, audit: Testimony) -> DrillResult:
+        lost, doubled = audit.figures.get("lost"), audit.figures.get("duplicated")
+        why = self._why or ("" if audit.ok else audit.what)
+        return DrillResult(
+            name=self._drill.name,
+            cause=self._drill.cause,
+            verdict="bad" if why else "ok",
+            detected_s=_rounded(self._detected_s),
+            detected_by=self._detected_by,
+            recovered_s=_rounded(self._recovered_s),
+            max_gap_ms=_rounded(gap_ms),
+            gap_of=gap_of,
+            lost=None if lost is None else int(lost),
+            duplicated=None if doubled is None else int(doubled),
+            stand_ins=self._drill.stand_ins,
+            steps=tuple(StepTime(s.name, s.outcome, round(s.seconds, 1)) for s in self._run.steps) if self._run else (),
+            run=self._run.id if self._run else "",
+            why=why,
+        )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def _output(stack: RunningStack) -> tuple[dict[str, object], str]:
+    """Whose silence counts: final signals, or trades in a stack without the job."""
+    document, kafka = stack.document(), stack.kafka("audit")
+    topic = topics.TRADES if document.flink is None else topics.TA_SIGNALS
+    return kafka.client(), topics.full_name(topic, kafka.topic_prefix)
+
+
+def _audit(home: Home, begun_ns: int, report: Report) -> Testimony:
+    report("auditing")
+    try:
+        return LocalWitness(home).testify(begun_ns)
+    except UnavailableError as error:
+        raise DrillError(f"the audit could not be made: {error}") from error

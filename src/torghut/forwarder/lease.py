@@ -1,8 +1,8 @@
 """The lease: one active forwarder per account.
 
-`Lease` is the interface (a Kubernetes Lease fits it: compare-and-swap on a version). `FileLease` is the one for a
-single machine. A holder renews; when it dies the others notice at once, when it is only paused they wait until its
-time is up. A holder that finds its time up, or a successor, has lost the lease and must write nothing more.
+`Lease` is the interface; `FileLease` is the one for a single machine, `kubernetes_lease` has the one for a cluster. A
+holder renews; when it dies the others notice (in files at once), when it is only paused they wait until its time is up.
+A holder that finds its time up, or a successor, has lost the lease and must write nothing more.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ class LeaseLost(Exception):  # noqa: N818 - a state of affairs, as in "lease los
 
 
 class Lease(Protocol):
-    """Mutual exclusion in time. All times are seconds."""
+    """Mutual exclusion in time. All times are seconds. One thread at a time calls the methods that change it."""
 
     ttl_s: float
+    retry_s: float
+    """How often a standby should ask for it."""
 
     def acquire(self) -> bool:
         """Take the lease if it is free, expired or its holder is dead. Does not wait."""
@@ -68,6 +70,7 @@ class FileLease:
 
     def __init__(self, path: Path, holder: str, ttl_s: float) -> None:
         self.ttl_s = ttl_s
+        self.retry_s = 0.3
         self._path = path
         self._holder = holder
         self._term = 0

@@ -30,7 +30,8 @@ from torghut.forwarder.delivery import Delivery
 from torghut.forwarder.health import JSON, Answer, Endpoint, HealthServer
 from torghut.forwarder.history import History
 from torghut.forwarder.intake import Intake
-from torghut.forwarder.lease import FileLease, Lease, LeaseLost
+from torghut.forwarder.lease import Lease, LeaseLost
+from torghut.forwarder.leases import open_lease
 from torghut.forwarder.link import KafkaLink
 from torghut.forwarder.metrics import Histogram, Metrics
 from torghut.forwarder.readiness import OPEN, Gate, Readiness
@@ -55,8 +56,6 @@ STALLED_S: Final = 3.0
 LEAVE_S: Final = 7.0
 """How long SIGTERM waits for acknowledgements; with all the rest it is less than ten seconds."""
 
-ACQUIRE_S: Final = 0.3
-
 DELAYED_NS: Final = 15 * 60 * NS_PER_S
 """How far the feed `delayed_sip` runs behind the clock."""
 
@@ -74,7 +73,7 @@ class Forwarder:
         self._settings = settings
         self._alpaca = alpaca
         self._symbols = symbols
-        self._lease: Lease = FileLease(settings.lease_file, f"{settings.instance}/{os.getpid()}", settings.lease_ttl_s)
+        self._lease: Lease = open_lease(settings)
         self._readiness = Readiness(settings.instance, time.time_ns)
         self._produce_times = Histogram()
         self._delivery = Delivery(
@@ -141,7 +140,10 @@ class Forwarder:
 
     async def _take_lease(self) -> None:
         self._readiness.role("standby")
-        await until(self._lease.acquire, interval_s=ACQUIRE_S * random.uniform(0.5, 1.5))  # noqa: S311 - spreads standbys
+        while True:
+            if await asyncio.to_thread(self._lease.acquire):
+                break
+            await asyncio.sleep(self._lease.retry_s * random.uniform(0.5, 1.5))  # noqa: S311 - spreads standbys
         self._active = True
         self._readiness.role("active")
         _log.info("lease taken", ttl_s=self._lease.ttl_s)
@@ -150,7 +152,7 @@ class Forwarder:
         while True:
             await asyncio.sleep(self._lease.ttl_s / 4)
             try:
-                self._lease.renew()
+                await asyncio.to_thread(self._lease.renew)
             except LeaseLost as lost:
                 _log.error("lease lost", detail=str(lost))
                 self._abandon()
@@ -281,7 +283,7 @@ class Forwarder:
             )
         await asyncio.to_thread(self._announcer.close, 1.0)
         self._delivery.end()
-        self._lease.release()
+        await asyncio.to_thread(self._lease.release)
 
     def _outcomes(self) -> dict[tuple[str, str], int]:
         delivered, failures = dict(self._delivery.delivered), dict(self._delivery.failures)  # asked by another thread

@@ -46,6 +46,12 @@ class ForwarderSettings(Settings):
     lease_file: Path = Field(
         Path(".torghut/data/forwarder.lease"), alias="LEASE_FILE", description="a path on a local disk"
     )
+    lease_name: str | None = Field(
+        None,
+        alias="LEASE_NAME",
+        description="the name of a Kubernetes Lease in the pod's namespace",
+        pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$",
+    )
     health_host: str = Field(
         "127.0.0.1",
         alias="HEALTH_HOST",

@@ -6,6 +6,7 @@ PlatformError
 ├── StorageError       a directory cannot be written, or the disk is full
 ├── KafkaError         the broker could not be set up (`platform.kafka`)
 ├── FlinkError         Flink did not do what it was asked (`platform.flink`)
+├── KubernetesError    the API server refused or does not answer (`platform.kubernetes`)
 ├── ObjectStoreError   the object store could not be set up or read (`platform.s3`)
 └── GitError           Git refused (`platform.git`)
 
@@ -42,6 +43,10 @@ class KafkaError(PlatformError):
 
 class FlinkError(PlatformError):
     """Flink did not do what it was asked."""
+
+
+class KubernetesError(PlatformError):
+    """The API server refused or does not answer."""
 
 
 class ObjectStoreError(PlatformError):

@@ -51,6 +51,7 @@ MEANING: Final = {
     "KAFKA_DELIVERY_TIMEOUT_MS": "a record not acknowledged in this time ends the generation",
     "LEASE_TTL_S": "how long a holder that hangs keeps the lease",
     "LEASE_FILE": "where instances of one account meet; the terms are files beside it",
+    "LEASE_NAME": "where they meet in a cluster, instead of the file; the pod may read and patch it",
     "HEALTH_HOST": "who may ask for health and metrics",
     "HEALTH_PORT": "`/livez` and `/readyz`; 0 is any free port",
     "METRICS_PORT": "`/metrics`; may be the same port",

@@ -30,6 +30,7 @@ class Term:
     """A lease whose end the test sets."""
 
     ttl_s = 8.0
+    retry_s = 0.3
 
     def __init__(self) -> None:
         self.left_s = 8.0

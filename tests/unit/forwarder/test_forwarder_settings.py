@@ -24,6 +24,7 @@ WRONG = {
     "KAFKA_LINGER_MS": "1001",
     "KAFKA_DELIVERY_TIMEOUT_MS": "999",
     "LEASE_TTL_S": "0",
+    "LEASE_NAME": "A Lease",
     "HEALTH_PORT": "65536",
     "METRICS_PORT": "-1",
     "LOG_LEVEL": "LOUD",

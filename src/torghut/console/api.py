@@ -83,7 +83,7 @@ class Api:
 
     async def _readyz(self, _: Request) -> Response:
         """Ready when the last hour has been read and Kafka answers; what the page shows is then true."""
-        state = self._observer.feed.state
+        state = self._observer.reader()
         ready = state.live and state.problem is None
         reason = state.problem or ("ok" if ready else "reading the last hour")
         return _json({"ready": ready, "reason": reason}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import httpx
@@ -15,7 +15,7 @@ from torghut.console.board import Board
 from torghut.console.events import EventLog
 from torghut.console.health import Observed
 from torghut.console.lag import SignalLag
-from torghut.console.reading import Batch, KafkaFeed
+from torghut.console.reading import Batch, ReaderState
 from torghut.stack.document import StackDocument, running_document
 from torghut.stack.home import Home
 from torghut.wire.envelope import DeadLetter, Envelope
@@ -26,14 +26,14 @@ _FORGET_NS: Final = 10 * 60 * 1_000_000_000
 
 
 class Observer:
-    """The present state, on the event loop. `look` runs until cancelled."""
+    """The present state, on the event loop. `look` runs until cancelled. `reader` says how reading Kafka goes."""
 
     def __init__(self, home: Home, board: Board, events: EventLog) -> None:
         self._home = home
         self.board = board
         self.events = events
         self.lag = SignalLag()
-        self.feed: KafkaFeed
+        self.reader: Callable[[], ReaderState] = ReaderState
         self._forwarders: dict[str, ForwarderStatus] = {}
         self._ta: TaStatus | None = None
         self._document: StackDocument | None = None
@@ -72,7 +72,7 @@ class Observer:
             processes=document.processes if document else None,
             forwarders={name: status for name, status in self._forwarders.items() if status.ts > now - _FORGET_NS},
             ta=self._ta,
-            reader=self.feed.state,
+            reader=self.reader(),
             provisional=self.lag.provisional.percentiles(now),
             final=self.lag.final.percentiles(now),
         )

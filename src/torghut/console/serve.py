@@ -46,12 +46,13 @@ async def run(settings: ConsoleSettings, kafka: KafkaSettings, home: Home, say: 
     loop = asyncio.get_running_loop()
     board, events = Board(secrets.token_hex(4)), EventLog()
     observer = Observer(home, board, events)
-    feed = observer.feed = KafkaFeed(kafka, lambda batch: _hand_over(loop, observer, batch))
+    feed = KafkaFeed(kafka, lambda batch: _hand_over(loop, observer, batch))
+    observer.reader = lambda: feed.state
     metrics = ConsoleMetrics(observer.observed, lambda: board.rows)
     procedures = Procedures(home)
     states = States(observer, procedures)
     lounge = Lounge(lambda: Watcher(board, events, states.newest), metrics)
-    server = _listen(settings, Api(observer, procedures, lounge, metrics, chart_file(cache_directory())))
+    server = listen(settings, Api(observer, procedures, lounge, metrics, chart_file(cache_directory())))
     say(f"http://{settings.host}:{server.port}/")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,7 +82,12 @@ def _hand_over(loop: asyncio.AbstractEventLoop, observer: Observer, batch: Batch
     asyncio.run_coroutine_threadsafe(take(), loop).result(_HAND_OVER_S)
 
 
-def _listen(settings: ConsoleSettings, api: Api) -> WebServer:
+def listen(settings: ConsoleSettings, api: Api) -> WebServer:
+    """The web server on its port, with every bound that a browser meets.
+
+    Raises:
+        ConsoleStartError: the port is taken.
+    """
     hosts = {*settings.hosts, settings.host} - {"0.0.0.0", "::"}  # noqa: S104 - names to reach it by, not to bind to
     try:
         server = WebServer(

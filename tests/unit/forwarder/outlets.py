@@ -27,6 +27,7 @@ class FakeProducer:
         self.records: list[Record] = []
         self.reports: list[Report] = []
         self.room = 1_000_000
+        self.purges = 0
 
     def produce(self, topic: str, value: bytes, key: bytes, *, on_delivery: Report, timestamp: int) -> None:
         if self.room <= 0:
@@ -52,6 +53,7 @@ class FakeProducer:
 
     def purge(self, **_: Any) -> None:
         """What was purged is reported as failed, which nobody here looks at."""
+        self.purges += 1
 
     def flush(self, _timeout: float = 0) -> int:
         return 0

@@ -188,6 +188,23 @@ def test_records_that_were_acknowledged_are_of_known_fate(bench: Bench) -> None:
     assert bench.delivery.unknown_since() is None
 
 
+def test_at_the_first_failure_what_is_queued_in_the_producer_is_taken_back(bench: Bench) -> None:
+    bench.begin()
+    bench.submit(1, 2, 3)
+    bench.producer.fail(TIMED_OUT, 2)
+    assert bench.producer.purges == 1
+
+
+def test_the_producer_is_given_no_more_than_it_may_hold(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torghut.forwarder.delivery.IN_FLIGHT_LIMIT", 2)
+    bench.begin()
+    bench.submit(1, 2, 3)
+    assert bench.handed_over() == [1, 2]
+    bench.producer.acknowledge()
+    bench.delivery.poll()
+    assert bench.handed_over() == [1, 2, 3]
+
+
 def test_a_failure_is_counted_by_its_name_and_our_own_purge_is_not(bench: Bench) -> None:
     bench.begin()
     bench.submit(1, 2, 3)

@@ -234,6 +234,19 @@ def test_a_trade_from_before_the_window_that_is_in_kafka_is_not_repaired_again(b
     assert bench.intake.repair(numbered(1, 2), INGEST) == 1
 
 
+def test_a_repaired_trade_that_is_sent_again_long_after_is_dropped(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torghut.forwarder.intake.time.monotonic", lambda: 100.0)
+    bench.intake.hold()
+    bench.intake.overlap([], T0 + 10)
+    bench.intake.repair(numbered(1), INGEST)
+    bench.intake.release()
+    monkeypatch.setattr("torghut.forwarder.intake.time.monotonic", lambda: 101.0 + OVERLAP_S)
+    bench.intake.live(numbered(1), INGEST)
+    assert bench.came_out() == [("rest", 1)]
+
+
 def test_changes_from_history_come_out_once(bench: Bench) -> None:
     assert bench.intake.change(numbered(1, 2), INGEST) == 2
     assert bench.intake.change(numbered(1, 2), INGEST) == 0

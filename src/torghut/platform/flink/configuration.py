@@ -86,22 +86,23 @@ def write_configuration(cluster: Cluster, s3: S3, submission: str, login: tuple[
     settings = cluster_settings(cluster, s3, submission)
     lines = [f"{key}: {json.dumps(value)}" for key, value in settings.items()]
     write_atomically(directory / "config.yaml", ("\n".join(lines) + "\n").encode(), PRIVATE)
-    write_atomically(cluster.login_file, _login(login).encode(), PRIVATE)
+    write_atomically(cluster.login_file, login_text(login).encode(), PRIVATE)
     write_atomically(directory / "log4j-console.properties", _LOGGING.encode())
 
 
-def _login(login: tuple[str, str] | None) -> str:
+def login_text(login: tuple[str, str] | None) -> str:
+    """The content of the file that `java.security.auth.login.config` names: Kafka user and password."""
     if login is None:
         return ""
     user, password = (json.dumps(part) for part in login)
     return f"KafkaClient {{\n  {_SCRAM_MODULE} required username={user} password={password};\n}};\n"
 
 
-def _java_options(cluster: Cluster) -> str:
-    """The options that the package asks for, and ours."""
-    text = (site_packages(cluster.environment) / "pyflink" / "conf" / "config.yaml").read_text()
+def java_options(environment: Path, login_file: Path) -> str:
+    """What every JVM is started with: the options that the package asks for, and ours."""
+    text = (site_packages(environment) / "pyflink" / "conf" / "config.yaml").read_text()
     found = re.search(r"^\s+all:\s*(.+)$", text, re.MULTILINE)
-    own = f"-XX:-UsePerfData -Djava.awt.headless=true -Djava.security.auth.login.config={cluster.login_file}"
+    own = f"-XX:-UsePerfData -Djava.awt.headless=true -Djava.security.auth.login.config={login_file}"
     return f"{found[1].strip() if found else ''} {own}".strip()
 
 
@@ -115,7 +116,7 @@ def cluster_settings(cluster: Cluster, s3: S3, submission: str) -> Mapping[str, 
     ports = cluster.ports
     return {
         **_FIXED,
-        "env.java.opts.all": _java_options(cluster),
+        "env.java.opts.all": java_options(cluster.environment, cluster.login_file),
         "jobmanager.rpc.port": ports.rpc,
         "rest.port": ports.rest,
         "rest.bind-port": str(ports.rest),

@@ -43,6 +43,9 @@ def up(  # noqa: PLR0917 - typer declares options as parameters
     port: Annotated[
         list[str] | None, typer.Option(help="Fix a port: NAME=PORT, for example kafka.clients=9093.")
     ] = None,
+    with_metrics: Annotated[
+        bool | None, typer.Option("--with-metrics", help="Also a Prometheus with the alert rules (Debian's package).")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
 ) -> None:
     """Start the whole stack: Kafka, the feed, the forwarder. Run again, it changes nothing or what you ask for.
@@ -65,6 +68,7 @@ def up(  # noqa: PLR0917 - typer declares options as parameters
         loop=loop,
         only=_names(only),
         ports=_ports(port),
+        with_metrics=with_metrics,
     )
     home, report = Home.from_environment(), reporter()
     if detach:
@@ -72,6 +76,8 @@ def up(  # noqa: PLR0917 - typer declares options as parameters
         report(f"the stack is ready: {home.document}")
         if document.console is not None:
             report(f"the console: {document.console.url}")
+        if document.prometheus is not None:
+            report(f"Prometheus: {document.prometheus.url}")
     else:
         stay(home, wish, report)
 

@@ -13,6 +13,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_FOR_PROGRAMS: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""A kubelet and a Prometheus come by address, and what these say is no secret: no host is asked for."""
 _HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -63,7 +65,7 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         headers = Headers(scope=scope)
         host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-        if host not in self._hosts:
+        if host not in self._hosts and scope["path"] not in _FOR_PROGRAMS:
             return HTTPStatus.MISDIRECTED_REQUEST, f"the console is not reached as {host[:64]!r}: set CONSOLE_HOSTS"
         if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
             return HTTPStatus.METHOD_NOT_ALLOWED, "the console only reads: GET and HEAD"

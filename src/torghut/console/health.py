@@ -43,7 +43,11 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known at `now_ns`. `processes` are the local stack's, None where there is no such stack."""
+    """What is known at `now_ns`. `processes` are the local stack's, None where there is no such stack.
+
+    `dead_letters` counts those since the start by source and reason, `certificates` holds when each ends (seconds since
+    the epoch).
+    """
 
     now_ns: int
     feed: str | None
@@ -53,6 +57,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     reader: ReaderState
     provisional: Percentiles | None = None
     final: Percentiles | None = None
+    dead_letters: Mapping[tuple[str, str], int] = {}
+    certificates: Mapping[str, float] = {}
 
     def age_s(self, ts_ns: int) -> float:
         """How long ago that was."""

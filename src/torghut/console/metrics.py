@@ -63,6 +63,8 @@ class ConsoleMetrics(Collector):
             dropped.add_metric((reason,), count)
         yield dropped
         yield from _roles(seen)
+        yield from _letters(seen)
+        yield from _certificates(seen)
         yield from _latencies({"provisional": seen.provisional, "final": seen.final})
         if seen.ta is not None:
             yield from _job(seen, seen.ta)
@@ -85,6 +87,22 @@ def _roles(seen: Observed) -> Iterator[Metric]:
     for role in ("active", "standby"):
         alive = [s for s in seen.forwarders.values() if s.role == role and seen.age_s(s.ts) < HEARTBEAT_LOST_S]
         family.add_metric((role,), len(alive))
+    yield family
+
+
+def _letters(seen: Observed) -> Iterator[Metric]:
+    family = CounterMetricFamily("torghut_dead_letters", "Dead letters since the start", labels=("source", "reason"))
+    for kind, count in seen.dead_letters.items():
+        family.add_metric(kind, count)
+    yield family
+
+
+def _certificates(seen: Observed) -> Iterator[Metric]:
+    family = GaugeMetricFamily(
+        "torghut_certificate_expiry_timestamp_seconds", "When a certificate of Kafka ends", labels=("certificate",)
+    )
+    for name, at_s in seen.certificates.items():
+        family.add_metric((name,), at_s)
     yield family
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -18,7 +18,7 @@ from torghut.console.lag import SignalLag
 from torghut.console.reading import Batch, ReaderState
 from torghut.stack.document import StackDocument, running_document
 from torghut.stack.home import Home
-from torghut.wire.envelope import DeadLetter, Envelope
+from torghut.wire.envelope import Envelope
 from torghut.wire.status import ForwarderStatus, TaStatus
 
 _PERIOD_S: Final = 1.0
@@ -37,7 +37,8 @@ class Observer:
         self._forwarders: dict[str, ForwarderStatus] = {}
         self._ta: TaStatus | None = None
         self._document: StackDocument | None = None
-        self.dead_letters: deque[DeadLetter] = deque(maxlen=100)
+        self.certificates: dict[str, float] = {}
+        self.dead_letters: Counter[tuple[str, str]] = Counter()
 
     def take(self, batch: Batch) -> None:
         """Records from Kafka."""
@@ -53,7 +54,8 @@ class Observer:
                 self.events.ta(self._ta, record)
                 self._ta = record
             else:
-                self.dead_letters.append(record)
+                if batch.live:
+                    self.dead_letters[record.source, record.reason] += 1
                 self.events.dead_letter(record)
 
     def _forwarder(self, status: ForwarderStatus) -> None:
@@ -73,6 +75,8 @@ class Observer:
             forwarders={name: status for name, status in self._forwarders.items() if status.ts > now - _FORGET_NS},
             ta=self._ta,
             reader=self.reader(),
+            dead_letters=dict(self.dead_letters),
+            certificates=dict(self.certificates),
             provisional=self.lag.provisional.percentiles(now),
             final=self.lag.final.percentiles(now),
         )

@@ -13,6 +13,7 @@ from typing import Final
 from torghut.config import KafkaSettings
 from torghut.console.api import Api
 from torghut.console.board import Board
+from torghut.console.certificates import watch_certificates
 from torghut.console.errors import ConsoleStartError
 from torghut.console.events import EventLog
 from torghut.console.live import MAX_BROWSERS, MAX_REQUEST_BYTES, Lounge
@@ -59,11 +60,12 @@ async def run(settings: ConsoleSettings, kafka: KafkaSettings, home: Home, say: 
         loop.add_signal_handler(number, stop.set)
     feed.start()
     server.start()
-    looking = loop.create_task(observer.look())
+    looking = [loop.create_task(observer.look()), loop.create_task(watch_certificates(kafka, observer.certificates))]
     try:
         await stop.wait()
     finally:
-        looking.cancel()
+        for task in looking:
+            task.cancel()
         await asyncio.to_thread(feed.close)
         await server.stop()
 

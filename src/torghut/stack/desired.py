@@ -45,7 +45,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     `only`, when not empty, names the services that exist at all. `ports` fixes ports (`kafka.clients`, ...). The
     key files are the real Alpaca's, when the feed is a real one. `ta` is the job that runs, with what it needs (MinIO,
-    Flink); None is a stack without.
+    Flink); None is a stack without. `with_metrics`: a Prometheus with the alert rules watches it.
     """
 
     feed: str = "sim"
@@ -62,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True):
     key_id_file: str | None = None
     secret_key_file: str | None = None
     ta: TaSubmission | None = None
+    with_metrics: bool = False
 
     @property
     def is_simulated(self) -> bool:

@@ -66,6 +66,12 @@ class ConsoleEndpoint(msgspec.Struct, frozen=True):
     url: str
 
 
+class PrometheusEndpoint(msgspec.Struct, frozen=True):
+    """Where metrics and alerts are asked."""
+
+    url: str
+
+
 class FlinkEndpoint(msgspec.Struct, frozen=True):
     """The JobManager's REST interface, and which job runs there."""
 
@@ -83,6 +89,7 @@ class Endpoints(msgspec.Struct, frozen=True):
     s3: S3Endpoint | None = None
     flink: FlinkEndpoint | None = None
     console: ConsoleEndpoint | None = None
+    prometheus: PrometheusEndpoint | None = None
 
 
 class ProcessRecord(msgspec.Struct, frozen=True):
@@ -123,6 +130,7 @@ class StackDocument(msgspec.Struct, frozen=True, kw_only=True):
     s3: S3Endpoint | None = None
     flink: FlinkEndpoint | None = None
     console: ConsoleEndpoint | None = None
+    prometheus: PrometheusEndpoint | None = None
     ports: dict[str, int]
     processes: dict[str, ProcessRecord]
     problem: str | None = None

@@ -6,7 +6,7 @@ from torghut.stack.context import Context
 from torghut.stack.desired import Desired
 from torghut.stack.document import Endpoints
 from torghut.stack.service import Service
-from torghut.stack.services import console, flink, forwarder, kafka, minio, sim
+from torghut.stack.services import console, flink, forwarder, kafka, minio, prometheus, sim
 
 TASKS = ("provision", "store")
 
@@ -22,6 +22,7 @@ def plan(context: Context, desired: Desired) -> dict[str, Service]:
         *flink.services(context),
         *console.services(context),
     )
+    found = (*found, *prometheus.services(context, found))
     return {
         service.name: service
         for service in found
@@ -40,4 +41,5 @@ def endpoints(context: Context, services: dict[str, Service]) -> Endpoints:
         s3=minio.endpoint(context) if "minio" in services else None,
         flink=flink.endpoint(context) if "jobmanager" in services else None,
         console=console.endpoint(context) if "console" in services else None,
+        prometheus=prometheus.endpoint(context) if "prometheus" in services else None,
     )

@@ -19,6 +19,7 @@ from torghut.platform.files import PRIVATE, make_private_directory, write_atomic
 from torghut.platform.java import find_java
 from torghut.platform.locks import is_locked, locked
 from torghut.platform.processes import end
+from torghut.platform.prometheus import ensure_prometheus
 from torghut.platform.waiting import wait_until
 from torghut.stack.desired import Desired, DesiredProcess, Settings, TaSubmission, change_desired
 from torghut.stack.document import ProcessRecord, StackDocument, read_document, running_document
@@ -52,6 +53,7 @@ class Wish(msgspec.Struct, frozen=True):
     only: tuple[str, ...] | None = None
     ports: dict[str, int] | None = None
     ta: TaSubmission | None = None
+    with_metrics: bool | None = None
 
 
 def apply_wish(settings: Settings, wish: Wish, home: Home, environment: Mapping[str, str]) -> Settings:
@@ -107,6 +109,8 @@ def up(
     java = find_java(environment)
     jars = fetch_jars(JarSet.pinned("kafka"), cache_directory(environment), lambda line: report(f"kafka: {line}"))
     _fetch_page(cache_directory(environment), report)
+    if wish.with_metrics:
+        ensure_prometheus(cache_directory(environment), report)
     with locked(home.command_lock, _COMMAND_DEADLINE_S, "another `torghut up` or `down` to finish"):
         fresh = not is_locked(home.supervisor_lock)
         if fresh:

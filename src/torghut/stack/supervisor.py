@@ -146,6 +146,7 @@ class Supervisor:
             s3=where.s3,
             flink=where.flink,
             console=where.console,
+            prometheus=where.prometheus,
             ports=self._context.ports.all(),
             processes={name: self._record(name, unit) for name, unit in self._units.items()},
             problem=self._problem,

@@ -1,0 +1,76 @@
+"""A real headless Chromium for tests, and what every page is checked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from torghut.platform.artifacts import cache_directory
+from torghut.platform.chart import axe_file, fetch_chart
+
+MISSING: Final = "Chromium is not installed: run `make setup-browser` (Debian's chromium), or put it on the PATH"
+
+
+@dataclass
+class Watched:
+    """A page, and what it complained about."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    def serious(self) -> list[str]:
+        """What axe finds serious or critical."""
+        fetch_chart(cache_directory(os.environ))
+        path = axe_file(cache_directory(os.environ))
+        assert path is not None
+        # Through the debugger, as the page's policy lets no script in.
+        self.page.evaluate(path.read_text() + "\n;undefined")
+        found: dict[str, Any] = self.page.evaluate("axe.run()")
+        return [
+            f"{violation['id']}: {violation['help']} ({node['html'][:120]})"
+            for violation in found["violations"]
+            if violation["impact"] in {"serious", "critical"}
+            for node in violation["nodes"]
+        ]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser; the test is skipped where there is none."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if executable is None:
+        pytest.skip(MISSING)
+    with sync_playwright() as playwright:
+        # Without its sandbox: tests run as root in containers, and only our own page is opened.
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def watched(browser: Browser, url: str, **options: Any) -> Iterator[Watched]:
+    """A page in a context of its own, open at `url`."""
+    context = browser.new_context(viewport=options.pop("viewport", {"width": 1440, "height": 900}), **options)
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    found = Watched(page)
+    page.on("console", found.hear)
+    page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    try:
+        page.goto(url)
+        yield found
+    finally:
+        context.close()

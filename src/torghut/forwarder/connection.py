@@ -28,13 +28,13 @@ from torghut.feed.session import (
 )
 from torghut.feed.subscription import EVERY_SYMBOL
 from torghut.feed.watchdog import Watchdog
-from torghut.forwarder import memory
 from torghut.forwarder.delivery import Delivery
 from torghut.forwarder.intake import Intake
 from torghut.forwarder.metrics import Metrics
 from torghut.forwarder.readiness import OPEN, Gate
 from torghut.forwarder.repair import Repair
 from torghut.forwarder.stream import Stream, StreamError
+from torghut.platform import memory
 from torghut.wire.status import Reason
 from torghut.wire.topics import Channel
 

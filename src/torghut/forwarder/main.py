@@ -8,10 +8,10 @@ import sys
 import structlog
 
 from torghut.config import AlpacaKeys, AlpacaSettings, ConfigError, KafkaSettings, Symbols, load
-from torghut.forwarder import memory
 from torghut.forwarder.health import HealthServerError
 from torghut.forwarder.service import Forwarder
 from torghut.forwarder.settings import ForwarderSettings
+from torghut.platform import memory
 
 
 async def run() -> None:

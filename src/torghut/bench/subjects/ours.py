@@ -7,10 +7,10 @@ import uvloop
 from torghut.bench.latencies import Latencies, wanted
 from torghut.bench.stage import leave_with_director
 from torghut.config import AlpacaSettings, KafkaSettings, Symbols, load
-from torghut.forwarder import memory
 from torghut.forwarder.main import configure_logs
 from torghut.forwarder.service import Forwarder
 from torghut.forwarder.settings import ForwarderSettings
+from torghut.platform import memory
 
 
 async def run() -> None:

@@ -20,12 +20,13 @@ _MS: Final = 1_000_000
 
 
 class Incoming(msgspec.Struct, gc=False):
-    """A record as the consumer gives it; `timestamp_ms` is the record's own."""
+    """A record as the consumer gives it; `timestamp_ms` is the record's own, `written_ms` the job's header, or 0."""
 
     position: Position
     key: bytes | None
     value: bytes | None
     timestamp_ms: int
+    written_ms: int = 0
 
 
 class Intake:

@@ -24,7 +24,10 @@ from torghut.wire.topics import QUOTES, TRADES, full_name
 
 TRADES_KIND: Final = "t"
 QUOTES_KIND: Final = "q"
-OUTPUT_TYPE: Final = Types.ROW_NAMED(["topic", "k", "v"], [Types.STRING(), Types.STRING(), Types.STRING()])
+OUTPUT_TYPE: Final = Types.ROW_NAMED(
+    ["topic", "k", "v", "timestamp_ms", "written_ms"],
+    [Types.STRING(), Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG()],
+)
 
 _NS_PER_MS: Final = 1_000_000
 _TICK_MS: Final = 500
@@ -96,8 +99,9 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
         for symbol, state in changes.quotes.items():
             self._quotes.put(symbol, state)
         self._progress.update(dump_progress(changes.progress))
+        written_ms = time.time_ns() // _NS_PER_MS
         for output in shard.drain():
-            yield Row(*output)
+            yield Row(*output, written_ms)
 
     def _shard(self, partition: int, now_ns: int, ctx: KeyedProcessFunction.Context) -> Shard:
         shard = self._shards.get(partition)

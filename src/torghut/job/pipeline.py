@@ -19,11 +19,21 @@ from pyflink.table import StreamTableEnvironment
 from torghut.job.operator import OUTPUT_TYPE, QUOTES_KIND, TRADES_KIND, Plan, TaOperator
 from torghut.job.settings import JobSettings
 from torghut.platform.kafka.acls import group_prefix
-from torghut.wire.topics import DLQ, QUOTES, TA_BARS_1S, TA_PROVISIONAL, TA_SIGNALS, TRADES, Role, Topic, full_name
+from torghut.wire.topics import (
+    DLQ,
+    QUOTES,
+    TA_BARS_1S,
+    TA_PROVISIONAL,
+    TA_SIGNALS,
+    TRADES,
+    WRITTEN_MS,
+    Role,
+    Topic,
+    full_name,
+)
 
 JOB_NAME: Final = "torghut-ta"
 BATCH_S: Final = "0.025"
-TRANSACTION_TIMEOUT_MS: Final = 15 * 60 * 1000
 
 SETTINGS: Final = {
     "python.execution-mode": "thread",
@@ -47,7 +57,7 @@ def build(settings: JobSettings, connection: Mapping[str, str], prefix: str) -> 
     tables = StreamTableEnvironment.create(environment)
     tables.execute_sql(_source("trades", TRADES, connection, prefix))
     tables.execute_sql(_source("quotes", QUOTES, connection, prefix))
-    tables.execute_sql(_finals_sink(connection, prefix))
+    tables.execute_sql(_finals_sink(connection, prefix, settings.transaction_timeout_ms))
     tables.execute_sql(_at_once_sink(connection, prefix))
     batches = tables.sql_query(f"{_batches('trades', TRADES_KIND)} UNION ALL {_batches('quotes', QUOTES_KIND)}")
     plan = Plan(settings.rules(prefix), settings.job_id, settings.tag)
@@ -61,8 +71,8 @@ def build(settings: JobSettings, connection: Mapping[str, str], prefix: str) -> 
     tables.create_temporary_view("outputs", tables.from_data_stream(outputs))
     finals = " OR ".join(f"topic = '{full_name(topic, prefix)}'" for topic in _FINALS)
     sinks = tables.create_statement_set()
-    sinks.add_insert_sql(f"INSERT INTO finals SELECT k, v, topic FROM outputs WHERE {finals}")  # noqa: S608 - names of topics
-    sinks.add_insert_sql(f"INSERT INTO at_once SELECT k, v, topic FROM outputs WHERE NOT ({finals})")  # noqa: S608 - as above
+    sinks.add_insert_sql(f"INSERT INTO finals {_OUTPUTS} WHERE {finals}")
+    sinks.add_insert_sql(f"INSERT INTO at_once {_OUTPUTS} WHERE NOT ({finals})")
     sinks.attach_as_datastream()
     return environment
 
@@ -96,7 +106,7 @@ def _source(table: str, topic: Topic, connection: Mapping[str, str], prefix: str
         ) WITH ({_options(options)})"""
 
 
-def _finals_sink(connection: Mapping[str, str], prefix: str) -> str:
+def _finals_sink(connection: Mapping[str, str], prefix: str, transaction_timeout_ms: int) -> str:
     options = {
         **_SINK,
         "topic": ";".join(full_name(topic, prefix) for topic in _FINALS),
@@ -104,10 +114,10 @@ def _finals_sink(connection: Mapping[str, str], prefix: str) -> str:
         "sink.transactional-id-prefix": group_prefix(Role.TA, prefix),
         # Aborts what a dead job left open by asking the broker, instead of trying names one after the other.
         "sink.transaction-naming-strategy": "pooling",
-        "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MS),
+        "properties.transaction.timeout.ms": str(transaction_timeout_ms),
         **_properties(connection),
     }
-    return f"CREATE TABLE finals (k STRING, v STRING, topic STRING METADATA) WITH ({_options(options)})"
+    return f"CREATE TABLE finals ({_COLUMNS}) WITH ({_options(options)})"
 
 
 def _at_once_sink(connection: Mapping[str, str], prefix: str) -> str:
@@ -118,10 +128,18 @@ def _at_once_sink(connection: Mapping[str, str], prefix: str) -> str:
         "sink.delivery-guarantee": "at-least-once",
         **_properties(connection),
     }
-    return f"CREATE TABLE at_once (k STRING, v STRING, topic STRING METADATA) WITH ({_options(options)})"
+    return f"CREATE TABLE at_once ({_COLUMNS}) WITH ({_options(options)})"
 
 
 _FINALS: Final = (TA_BARS_1S, TA_SIGNALS)
+_COLUMNS: Final = (
+    "k STRING, v STRING, topic STRING METADATA, "
+    "ingested TIMESTAMP_LTZ(3) METADATA FROM 'timestamp', headers MAP<STRING, BYTES> METADATA"
+)
+_OUTPUTS: Final = f"""
+    SELECT k, v, topic, TO_TIMESTAMP_LTZ(timestamp_ms, 3),
+        MAP['{WRITTEN_MS}', ENCODE(CAST(written_ms AS STRING), 'UTF-8')]
+    FROM outputs"""  # noqa: S608 - our own names
 _SINK: Final = {
     "connector": "kafka",
     "key.format": "raw",

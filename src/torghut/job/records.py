@@ -19,6 +19,7 @@ SEPARATOR: Final = "\x1e"
 """Between the records of a batch. JSON has it neither in strings nor as white space (RFC 8259, RFC 7464)."""
 
 _RAW_LIMIT: Final = 64 << 10
+_NS_PER_MS: Final = 1_000_000
 R = TypeVar("R")
 
 
@@ -85,11 +86,12 @@ class Unreadable(NamedTuple):
 
 
 class Output(NamedTuple):
-    """A record to write."""
+    """A record to write. `timestamp_ms` is the record's own: the ingest time, as in all topics."""
 
     topic: str
     key: str
     value: str
+    timestamp_ms: int
 
 
 class Decoded(Generic[R]):
@@ -163,7 +165,8 @@ class Writer:
     ) -> Output:
         """The bar or the signal of a closed second, whose payload was encoded already."""
         topic = self._finals[channel]
-        return Output(topic, symbol, self._encode(channel, symbol, feed, result, revision, payload, final=True))
+        value = self._encode(channel, symbol, feed, result, revision, payload, final=True)
+        return Output(topic, symbol, value, result.ingest_ts // _NS_PER_MS)
 
     def provisional(self, symbol: str, feed: str, result: Result) -> list[Output]:
         """The bar and the signal of a second in progress."""
@@ -172,6 +175,7 @@ class Writer:
                 self._provisional,
                 symbol,
                 self._encode(channel, symbol, feed, result, 0, encode_payload(channel, result), final=False),
+                result.ingest_ts // _NS_PER_MS,
             )
             for channel in self._finals
         ]
@@ -213,4 +217,4 @@ class Writer:
             raw=b64encode(raw[:_RAW_LIMIT]).decode(),
             truncated=len(raw) > _RAW_LIMIT,
         )
-        return Output(self._dlq, "ta", msgspec.json.encode(letter).decode())
+        return Output(self._dlq, "ta", msgspec.json.encode(letter).decode(), now_ns // _NS_PER_MS)

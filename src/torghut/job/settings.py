@@ -16,6 +16,13 @@ class JobSettings(Settings):
     idle_ms: int = Field(30_000, alias="TA_IDLE_TIMEOUT_MS", description="milliseconds, at least 100", ge=100)
     revision_s: int = Field(60, alias="TA_REVISION_S", description="seconds, 0 to 400", ge=0, le=400)
     reset_on_session: bool = Field(False, alias="TA_RESET_ON_SESSION", description="true or false")
+    transaction_timeout_ms: int = Field(
+        900_000,
+        alias="TA_TRANSACTION_TIMEOUT_MS",
+        description="milliseconds, 1000 to 900000, which is the most that Kafka allows by default",
+        ge=1000,
+        le=900_000,
+    )
     parallelism: int = Field(1, alias="TA_PARALLELISM", description="slots, at most the number of partitions", ge=1)
     job_id: str = Field(
         "7a000000000000000000000000000001",

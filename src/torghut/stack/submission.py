@@ -28,7 +28,13 @@ from torghut.wire.status import TaStatus
 JOB_ID: Final = "7a000000000000000000000000000001"
 """Fixed: it is the same job, whatever its version, and it names the directory of its checkpoints."""
 SAVEPOINT: Final = "savepoint"
-VARIABLES: Final = ("TA_WATERMARK_MS", "TA_IDLE_TIMEOUT_MS", "TA_REVISION_S", "TA_RESET_ON_SESSION")
+VARIABLES: Final = (
+    "TA_WATERMARK_MS",
+    "TA_IDLE_TIMEOUT_MS",
+    "TA_REVISION_S",
+    "TA_RESET_ON_SESSION",
+    "TA_TRANSACTION_TIMEOUT_MS",
+)
 """The settings that go with a submission, as they are in the environment of who submits."""
 _PROCESSES: Final = ("jobmanager", "taskmanager")
 

@@ -14,6 +14,11 @@ PARTITIONER: Final = "murmur2_random"
 every producer, in Python and on the JVM."""
 
 
+WRITTEN_MS: Final = "written_ms"
+"""A header of the TA job's records: when it wrote them, ms since the epoch. The record's own timestamp is, as in all
+topics, the ingest time."""
+
+
 class Channel(StrEnum):
     """What a market-data record is about; the `channel` of its envelope."""
 

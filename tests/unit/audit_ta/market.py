@@ -105,8 +105,14 @@ class Topics:
         for topic, lines in (("torghut.trades.v1", self.trades), ("torghut.quotes.v1", self.quotes)):
             made += [(topic, json.loads(line)["symbol"], 0, line) for line in lines]
         return [
-            Incoming(Position(topic, 0, offset), key.encode(), value.encode(), appended_ms)
-            for offset, (topic, key, appended_ms, value) in enumerate(made)
+            Incoming(
+                Position(topic, 0, offset),
+                key.encode(),
+                value.encode(),
+                json.loads(value).get("ingest_ts", 0) // 1_000_000,
+                written_ms,
+            )
+            for offset, (topic, key, written_ms, value) in enumerate(made)
         ]
 
     def audit(self, folder: Path, *, end_ns: int | None = None, terms: Terms | None = None) -> TaResult:
@@ -120,10 +126,10 @@ class Topics:
     def change(self, topic: str, change: Callable[[dict[str, Any]], None], at: int = 0) -> Topics:
         """Change the record number `at` of a topic of outputs."""
         place = [index for index, output in enumerate(self.outputs) if output[0] == topic][at]
-        name, key, appended_ms, value = self.outputs[place]
+        name, key, written_ms, value = self.outputs[place]
         record = json.loads(value)
         change(record)
-        self.outputs[place] = (name, key, appended_ms, json.dumps(record))
+        self.outputs[place] = (name, key, written_ms, json.dumps(record))
         return self
 
     def drop(self, topic: str, at: int = 0) -> Topics:

@@ -15,8 +15,11 @@ from tests.unit.audit_ta.market import NS, START, Topics, cancel, quote, trade
 
 from torghut.audit.report import BarCounts
 from torghut.audit.ta.bars import Print, bars_of
+from torghut.audit.ta.compare import TaComparison
 from torghut.audit.ta.conditions import marks, rank
+from torghut.audit.ta.judge import Scope
 from torghut.audit.ta.rows import scaled
+from torghut.audit.ta.terms import Terms
 
 BARS, SIGNALS, DLQ = "torghut.ta.bars.1s.v1", "torghut.ta.signals.v1", "torghut.dlq.v1"
 
@@ -101,6 +104,19 @@ def test_a_record_that_is_there_twice_is_duplicated(tmp_path: Path) -> None:
 def test_a_revision_of_nothing_is_wrong(tmp_path: Path) -> None:
     topics = simple().change(BARS, lambda record: record.update(revision=1), at=3)
     assert counts(topics, tmp_path)[0] == BarCounts(40, 40, 0, 0, 1)
+
+
+@pytest.mark.parametrize(("name", "value"), [("timestamp_ms", 1), ("written_ms", 0)])
+def test_a_final_without_its_ingest_time_as_timestamp_or_without_its_write_time_is_wrong(
+    name: str, value: int, tmp_path: Path
+) -> None:
+    topics = simple()
+    comparison = TaComparison(Terms(), Scope(0, topics.end_ns()), tmp_path)
+    incoming = topics.incoming()
+    setattr(next(one for one in incoming if one.position.topic == BARS), name, value)
+    comparison.take(incoming)
+    comparison.settle()
+    assert comparison.result().bars == BarCounts(40, 40, 0, 0, 1)
 
 
 def test_a_bar_without_prints_is_wrong(tmp_path: Path) -> None:

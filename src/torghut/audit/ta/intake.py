@@ -29,6 +29,7 @@ from torghut.wire.topics import (
     TA_SIGNALS,
     TA_STATUS,
     TRADES,
+    WRITTEN_MS,
     Channel,
     full_name,
 )
@@ -211,8 +212,8 @@ class TaIntake:
             second,
             -1 if envelope.revision is None else envelope.revision,
             envelope.ingest_ts,
-            incoming.timestamp_ms,
-            _problem(envelope, channel, incoming.key),
+            incoming.written_ms,
+            _problem(envelope, channel, incoming),
             bytes(envelope.payload),
         )
         self.finals.add(row, place(envelope.symbol))
@@ -225,7 +226,7 @@ class TaIntake:
             self.undecodable["ta.provisional"] += 1
             return
         if record.channel == Channel.TA_BARS:
-            self.provisional.add(incoming.timestamp_ms * MS - record.ingest_ts)
+            self.provisional.add(incoming.written_ms * MS - record.ingest_ts)
 
     def _take_status(self, _incoming: Incoming, _value: bytes) -> None:
         self.heard_of_job = True
@@ -250,7 +251,7 @@ def place(symbol: str) -> int:
     return zlib.crc32(symbol.encode())
 
 
-def _problem(envelope: Envelope, channel: Channel, key: bytes | None) -> str:
+def _problem(envelope: Envelope, channel: Channel, incoming: Incoming) -> str:
     """What a final's envelope says wrongly of itself."""
     window, start = envelope.window, envelope.seq * NS
     if window is None or (window.size_ms, window.start, window.end) != (_WINDOW_MS, start, start + NS):
@@ -259,4 +260,8 @@ def _problem(envelope: Envelope, channel: Channel, key: bytes | None) -> str:
         return f"channel {envelope.channel}, source {envelope.source}, is_final {envelope.is_final}"
     if envelope.event_ts != window.end:
         return f"event_ts {envelope.event_ts} is not the window's end"
-    return "" if key == envelope.symbol.encode() else f"key {key!r} is not its symbol"
+    if incoming.timestamp_ms != envelope.ingest_ts // MS:
+        return f"record timestamp {incoming.timestamp_ms} ms is not its ingest_ts ({envelope.ingest_ts})"
+    if not incoming.written_ms:
+        return f"no header {WRITTEN_MS}"
+    return "" if incoming.key == envelope.symbol.encode() else f"key {incoming.key!r} is not its symbol"

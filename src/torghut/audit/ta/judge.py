@@ -133,7 +133,7 @@ class SymbolJudge:
                 self._close(final, problem or f"payload: {error}")
                 continue
             waiting.append((final, problem or _signal_problem(signal, got)))
-            written = places[bar["second"]][0].appended_ms * MS
+            written = places[bar["second"]][0].written_ms * MS
             questions.append(Question((bar["second"] + 1) * NS, written, bar["first_ingest"] or 0, got.quote))
         for (final, problem), other in zip(waiting, quotes.problems(questions), strict=True):
             self._close(final, problem or other)
@@ -162,7 +162,7 @@ class SymbolJudge:
 
     def _time(self, first: FinalRow) -> None:
         """From the window's end, or from what came after it, to the first final."""
-        self._outcome.final.add(first.appended_ms * MS - max((first.second + 1) * NS, first.ingest_ts))
+        self._outcome.final.add(first.written_ms * MS - max((first.second + 1) * NS, first.ingest_ts))
 
     def _count(self, what: What, channel: str, second: int, problem: str, row: FinalRow | None, times: int = 1) -> None:
         self._outcome.tally[channel, what] += times

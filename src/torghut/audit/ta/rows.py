@@ -62,7 +62,7 @@ class FinalRow(msgspec.Struct, array_like=True, gc=False):
     second: int
     revision: int
     ingest_ts: int
-    appended_ms: int
+    written_ms: int
     problem: str
     payload: bytes
 

@@ -56,6 +56,25 @@ def submit(
 
 
 @app.command()
+def install(
+    name: Annotated[str | None, typer.Argument(help="The tag.", show_default="named after the present code")] = None,
+) -> None:
+    """Make a version of the job of the present code, and deploy nothing. Prints its tag.
+
+    `torghut runbook run flink-upgrade --set tag=TAG` deploys it, and goes back by itself if it does not work.
+    """
+    from torghut.job.tags import TagError  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.stack.components import PACKAGE  # noqa: PLC0415
+    from torghut.stack.home import Home  # noqa: PLC0415
+    from torghut.stack.submission import tags  # noqa: PLC0415
+
+    try:
+        sys.stdout.write(f"{tags(Home.from_environment()).install(name, PACKAGE).name}\n")
+    except TagError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
 def stop() -> None:
     """Stop the job with a savepoint. `submit` goes on from it."""
     from torghut.stack.home import Home  # noqa: PLC0415

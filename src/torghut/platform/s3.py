@@ -6,19 +6,27 @@ Needs the `minio` client, which is in the job's environment only; import this mo
 from __future__ import annotations
 
 import json
+import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from minio import Minio, MinioAdmin
 from minio.credentials import StaticProvider
-from minio.error import MinioException
+from minio.error import MinioAdminException, MinioException, S3Error
 from urllib3.exceptions import HTTPError
 
 from torghut.platform.errors import ObjectStoreError
 
 _METADATA: Final = "_metadata"
+_UNKNOWN: Final = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
+_DENIED: Final = "AccessDenied"
+_NO_USER: Final = "XMinioAdminNoSuchUser"
+_ERRORS: Final = (MinioException, MinioAdminException, HTTPError)
+"""What the administration raises; its own error is none of MinIO's others."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,19 @@ class Snapshot:
 
     uri: str
     finished_ms: int
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a pair of keys can do.
+
+    `known`: the store takes them at all; `works`: they can write, read and delete in the bucket; `beyond`: other
+    buckets that they can read.
+    """
+
+    known: bool
+    works: bool
+    beyond: tuple[str, ...] = ()
 
 
 class Bucket:
@@ -83,6 +104,72 @@ class Bucket:
             raise _explained(f"checkpoints in bucket {self.name} could not be listed", error) from error
         return sorted(found, key=lambda snapshot: (snapshot.finished_ms, snapshot.uri), reverse=True)
 
+    def try_out(self) -> bool:
+        """Write, read and delete an object of no meaning; False when one of that is denied.
+
+        Raises:
+            ObjectStoreError: the store does not know the keys, or does not answer.
+        """
+        name, content = f"probes/{secrets.token_hex(8)}", b"probe"
+        try:
+            self._client.put_object(self.name, name, BytesIO(content), len(content))
+            with self._client.get_object(self.name, name) as answer:
+                same = bool(answer.data == content)
+            self._client.remove_object(self.name, name)
+        except S3Error as error:
+            if error.code == _DENIED:
+                return False
+            raise _explained(f"bucket {self.name} could not be tried", error) from error
+        except (MinioException, HTTPError) as error:
+            raise _explained(f"bucket {self.name} could not be tried", error) from error
+        return same
+
+    def can_read(self, other: str) -> bool:
+        """Whether these keys may list another bucket. One that is not there answers too: denied, or no such bucket.
+
+        Raises:
+            ObjectStoreError: the store does not know the keys, or does not answer.
+        """
+        try:
+            next(iter(self._client.list_objects(other)), None)
+        except S3Error as error:
+            if error.code == "NoSuchBucket":
+                return True
+            if error.code == _DENIED:
+                return False
+            raise _explained(f"bucket {other} could not be tried", error) from error
+        except (MinioException, HTTPError) as error:
+            raise _explained(f"bucket {other} could not be tried", error) from error
+        return True
+
+    def buckets(self) -> tuple[str, ...]:
+        """The names of all buckets that these keys may see.
+
+        Raises:
+            ObjectStoreError: the store refused or does not answer.
+        """
+        try:
+            return tuple(bucket.name for bucket in self._client.list_buckets())
+        except (MinioException, HTTPError) as error:
+            raise _explained("the buckets could not be listed", error) from error
+
+
+def reach(endpoint: str, bucket: str, keys: Keys, others: Iterable[str]) -> Reach:
+    """What these keys can do in their bucket, and in others. One that does not exist is always tried, too.
+
+    Raises:
+        ObjectStoreError: the store does not answer.
+    """
+    mine = Bucket(endpoint, bucket, keys)
+    try:
+        works = mine.try_out()
+        tried = (*(name for name in others if name != bucket), f"{bucket}-{secrets.token_hex(4)}")
+        return Reach(True, works, tuple(name for name in tried if mine.can_read(name)))
+    except ObjectStoreError as error:
+        if getattr(error.__cause__, "code", None) in _UNKNOWN:
+            return Reach(False, False)
+        raise
+
 
 def _explained(what: str, error: Exception) -> ObjectStoreError:
     code = getattr(error, "code", None) or type(error).__name__
@@ -112,15 +199,39 @@ def provision(endpoint: str, root: Keys, bucket: str, user: Keys) -> None:
         ObjectStoreError: the store refused or does not answer.
     """
     Bucket(endpoint, bucket, root).create()
-    url = urlsplit(endpoint)
-    admin = MinioAdmin(
-        endpoint=url.netloc, credentials=StaticProvider(root.access, root.secret), secure=url.scheme == "https"
-    )
-    policy = f"{bucket}-only"
+    ensure_user(endpoint, root, bucket, user)
+
+
+def ensure_user(endpoint: str, root: Keys, bucket: str, user: Keys) -> None:
+    """Make a user who may use this bucket only. Running it again changes nothing.
+
+    Raises:
+        ObjectStoreError: the store refused or does not answer.
+    """
+    admin, policy = _admin(endpoint, root), f"{bucket}-only"
     try:
         admin.user_add(user.access, user.secret)
         admin.policy_add(policy, policy=bucket_policy(bucket))
         if json.loads(admin.user_info(user.access)).get("policyName") != policy:
             admin.attach_policy([policy], user=user.access)
-    except (MinioException, HTTPError) as error:
+    except _ERRORS as error:
         raise _explained(f"the user of bucket {bucket} could not be made", error) from error
+
+
+def remove_user(endpoint: str, root: Keys, access: str) -> None:
+    """Remove a user, whose keys are refused from then on. Nothing happens when there is none.
+
+    Raises:
+        ObjectStoreError: the store refused or does not answer.
+    """
+    try:
+        _admin(endpoint, root).user_remove(access)
+    except _ERRORS as error:
+        if _NO_USER not in str(error):
+            raise _explained("a user could not be removed", error) from error
+
+
+def _admin(endpoint: str, root: Keys) -> MinioAdmin:
+    url = urlsplit(endpoint)
+    credentials = StaticProvider(root.access, root.secret)
+    return MinioAdmin(endpoint=url.netloc, credentials=credentials, secure=url.scheme == "https")

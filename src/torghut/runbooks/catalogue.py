@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
 from torghut.ops.procedure import Procedure
 from torghut.runbooks.alpaca_rotation import AlpacaRotation
+from torghut.runbooks.flink_rollback import FlinkRollback
+from torghut.runbooks.flink_upgrade import FlinkUpgrade
+from torghut.runbooks.kafka_produce_failure import KafkaProduceFailure
+from torghut.runbooks.minio_rotation import MinioRotation
 from torghut.runbooks.ports import Ports
 
-PROCEDURES: tuple[type[AlpacaRotation], ...] = (AlpacaRotation,)
+PROCEDURES: Final[tuple[Callable[[Ports], Procedure], ...]] = (
+    AlpacaRotation,
+    MinioRotation,
+    FlinkUpgrade,
+    FlinkRollback,
+    KafkaProduceFailure,
+)
 
 
 def procedures(ports: Ports) -> dict[str, Procedure]:
     """All of them, on one target."""
-    found: tuple[Procedure, ...] = tuple(make(ports) for make in PROCEDURES)
+    found = tuple(make(ports) for make in PROCEDURES)
     return {procedure.name: procedure for procedure in found}

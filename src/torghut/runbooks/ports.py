@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from torghut.runbooks.job_ports import FlinkJob, StoreUsers
+
 
 @dataclass(frozen=True)
 class Change:
@@ -25,7 +27,7 @@ class DesiredState(Protocol):
     """What should be, in Git: versions, scale, settings and digests of secrets, as flat names and values.
 
     Names: `workload.NAME.count`, `workload.NAME.run`, `secret.NAME` (a digest), `kafka.user.ROLE`, `job.tag`,
-    `job.parallelism`, and a target's own. A name that is not there has the target's default.
+    those of `job_ports`, and a target's own. A name that is not there has the target's default.
     """
 
     def committed(self) -> Mapping[str, str]:
@@ -148,3 +150,5 @@ class Ports:
     workloads: Workloads
     feed: FeedProbe
     status: StatusReader
+    store: StoreUsers
+    job: FlinkJob

@@ -110,6 +110,19 @@ class _Metric(msgspec.Struct, frozen=True):
     value: str = ""
 
 
+class _Refusal(msgspec.Struct):
+    errors: list[str]
+
+
+def _refusal(body: str) -> str:
+    """The first line of what Flink says, without the stack trace."""
+    try:
+        text = msgspec.json.decode(body, type=_Refusal).errors[-1]
+    except (msgspec.MsgspecError, IndexError):
+        text = body
+    return text.strip().partition("\n")[0].rpartition("Exception: ")[2][:_CAUSE_LENGTH]
+
+
 def innermost_cause(stack_trace: Sequence[str]) -> str | None:
     """The last cause that a Java stack trace tells, in one line; without causes, its first line."""
     lines = [line.strip() for line in stack_trace if line.strip()]
@@ -141,7 +154,7 @@ class Flink:
         except httpx.HTTPError as error:
             raise FlinkError(f"Flink does not answer at {self._http.base_url} ({type(error).__name__})") from error
         if response.is_error:
-            raise FlinkError(f"Flink refused {method} {path}: {' '.join(response.text.split())[:300]}")
+            raise FlinkError(f"Flink refused {method} {path}: {_refusal(response.text)}")
         try:
             return msgspec.json.decode(response.content, type=kind)
         except msgspec.MsgspecError as error:
@@ -180,10 +193,16 @@ class Flink:
         Raises:
             FlinkError: as for `job`.
         """
+        return next(iter(self.errors(job_id)), None)
+
+    def errors(self, job_id: str) -> tuple[str, ...]:
+        """The innermost causes of the failures that Flink remembers since the JobManager started, the newest first.
+
+        Raises:
+            FlinkError: as for `job`.
+        """
         found: _Exceptions = self._get(f"/jobs/{job_id}/exceptions", _Exceptions)
-        if not found.history.entries:
-            return None
-        return innermost_cause(found.history.entries[0].stacktrace.splitlines()) or "unknown"
+        return tuple(innermost_cause(entry.stacktrace.splitlines()) or "unknown" for entry in found.history.entries)
 
     def metrics(self, job_id: str, vertex: str, names: Sequence[str]) -> dict[str, str]:
         """Values of a vertex's metrics, `SUBTASK.NAME` to value; those that do not exist are left out.

@@ -12,11 +12,12 @@ from torghut.ops.errors import RefusedError, UnavailableError
 from torghut.platform.errors import PlatformError
 from torghut.platform.git import Repository
 from torghut.runbooks.ports import Change
-from torghut.stack.desired import Desired, change_desired, parse_desired, read_desired
+from torghut.stack.desired import Desired, TaSubmission, change_desired, parse_desired, read_desired
 from torghut.stack.errors import StackError
 from torghut.stack.home import Home
 
 WORKLOADS: Final = ("forwarder",)
+_SETTING: Final = "job.setting."
 
 
 def flatten(desired: Desired) -> dict[str, str]:
@@ -27,7 +28,13 @@ def flatten(desired: Desired) -> dict[str, str]:
         flat[f"workload.{name}.count"] = str(process.count)
         flat[f"workload.{name}.run"] = "yes" if process.run else "no"
     if (job := desired.settings.ta) is not None:
-        flat |= {"job.tag": job.tag, "job.parallelism": str(job.parallelism)}
+        flat |= {
+            "job.tag": job.tag,
+            "job.parallelism": str(job.parallelism),
+            "job.start_from": job.start_from,
+            "job.submission": job.id,
+            **{f"{_SETTING}{variable}": value for variable, value in job.variables.items()},
+        }
     return flat
 
 
@@ -52,10 +59,24 @@ def _changed(desired: Desired, name: str, value: str) -> Desired:
             process = desired.process(workload)
             process = replace(process, count=int(value)) if what == "count" else replace(process, run=value == "yes")
             return replace(desired, processes={**desired.processes, workload: process})
-        case "job", ("tag" | "parallelism") as what if desired.settings.ta is not None:
-            job = replace(desired.settings.ta, **{what: int(value) if what == "parallelism" else value})
+        case "job", _ if desired.settings.ta is not None and (job := _changed_job(desired.settings.ta, name, value)):
             return replace(desired, settings=replace(desired.settings, ta=job))
     raise RefusedError(f"{name} is nothing that the desired state of this stack has")
+
+
+def _changed_job(job: TaSubmission, name: str, value: str) -> TaSubmission | None:
+    """None when a job has no such name. An empty value takes a setting away."""
+    match name.removeprefix("job."):
+        case ("tag" | "start_from") as what:
+            return msgspec.structs.replace(job, **{what: value})
+        case "submission":
+            return msgspec.structs.replace(job, id=value)
+        case "parallelism":
+            return msgspec.structs.replace(job, parallelism=int(value))
+    if not name.startswith(_SETTING):
+        return None
+    variables = {**job.variables, name.removeprefix(_SETTING): value}
+    return msgspec.structs.replace(job, variables={name: value for name, value in variables.items() if value})
 
 
 @dataclass(frozen=True)

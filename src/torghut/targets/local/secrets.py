@@ -16,7 +16,7 @@ from torghut.platform.files import PRIVATE, make_private_directory, make_secret,
 from torghut.runbooks.ports import Change
 from torghut.stack.desired import read_desired
 from torghut.stack.home import Home
-from torghut.stack.services import forwarder
+from torghut.stack.services import forwarder, minio
 from torghut.targets.local.desired import LocalDesired
 
 
@@ -65,4 +65,7 @@ class LocalSecrets:
         if name == "alpaca":
             key_id, secret_key = forwarder.key_files(self.home, read_desired(self.home).settings)
             return {"key_id": key_id, "secret_key": secret_key}
+        if name == "s3":
+            access_key, secret_key = minio.user_files(self.home)
+            return {"access_key": access_key, "secret_key": secret_key}
         raise RefusedError(f"there is no secret {name} in this stack")

@@ -18,8 +18,10 @@ from torghut.stack.home import Home
 from torghut.targets.local.anchor import GitAnchor
 from torghut.targets.local.desired import LocalDesired
 from torghut.targets.local.feed import LocalFeed
+from torghut.targets.local.job import LocalJob
 from torghut.targets.local.secrets import LocalSecrets
 from torghut.targets.local.status import LocalStatus
+from torghut.targets.local.store import LocalStore
 from torghut.targets.local.witness import LocalWitness
 from torghut.targets.local.workloads import LocalWorkloads
 
@@ -33,6 +35,8 @@ def ports(home: Home) -> Ports:
         workloads=LocalWorkloads(home),
         feed=LocalFeed(home),
         status=LocalStatus(home),
+        store=LocalStore(home),
+        job=LocalJob(home),
     )
 
 

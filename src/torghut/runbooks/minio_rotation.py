@@ -1,0 +1,252 @@
+"""minio-rotation: a new user of the object store, with keys of its own, for the job's checkpoints.
+
+Make the new user, by policy for the bucket of checkpoints only, and prove that its keys work there and cannot read any
+other bucket. Take a savepoint, if it is asked for. Seal the new keys, commit, bring them into force; restart the job.
+Verify that it was restored from a checkpoint written under the old keys, and that one begun since the restart is
+complete. Only then, with approval, delete the old user and prove that its keys are refused and that checkpoints go on.
+Undo, until the old user is deleted: the old keys back, a restart, and the new user removed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from torghut.ops.errors import DriftError, PreconditionError, UnavailableError
+from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
+from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step, Undo
+from torghut.runbooks.job_ports import JobHealth
+from torghut.runbooks.ports import Change, Ports
+
+SECRET: Final = "s3"  # noqa: S105 - its name
+WORKLOAD: Final = "job"
+ACCESS_KEY: Final = "access_key"
+SECRET_KEY: Final = "secret_key"  # noqa: S105 - the name of a value
+_KEYS: Final = (ACCESS_KEY, SECRET_KEY)
+_LENGTH: Final = {ACCESS_KEY: 20, SECRET_KEY: 40}
+"""The longest that MinIO takes."""
+
+
+def _generate(name: str) -> str:
+    return secrets.token_hex(_LENGTH[name] // 2)
+
+
+@dataclass(frozen=True)
+class MinioRotation:
+    """The procedure on one target. `generate` makes a value of the keys when none is given."""
+
+    ports: Ports
+    generate: Callable[[str], str] = _generate
+    name: str = "minio-rotation"
+    title: str = "A new user of the object store for the job's checkpoints"
+    rollback: Rollback = Rollback.ON_FAILURE
+    inputs: tuple[Input, ...] = (
+        Input(ACCESS_KEY, "the new access key; generated when not given", secret=True, default=""),
+        Input(SECRET_KEY, "the new secret key; generated when not given", secret=True, default=""),
+        Input("savepoint", "yes: take a savepoint before the restart", default="no"),
+    )
+
+    def prepare(self, request: Request) -> Basis:
+        """Look at the job, its keys and its secret; change nothing.
+
+        Raises:
+            PreconditionError: the job has no checkpoint, the old keys do not work, or the secret drifted.
+        """
+        live, desired = self.ports.secrets.live(SECRET), self.ports.secrets.desired(SECRET)
+        if desired and live != desired:
+            raise DriftError(
+                f"the keys in force ({live}) are not those that the desired state names ({desired}): somebody changed"
+                " them by hand; put them back or commit them, then plan again"
+            )
+        old = dict(self.ports.secrets.read(SECRET))
+        new = {name: request.secrets.get(name, "").strip() or self.generate(name) for name in _KEYS}
+        if new[ACCESS_KEY] == old[ACCESS_KEY]:
+            raise PreconditionError("the new access key is the old one: wanted a new user, so that both can work")
+        reach, health = self.ports.store.reach(old), self.ports.job.health()
+        if not health.works:
+            raise PreconditionError(f"the job does not work ({health.reason}): mend that first; nothing was changed")
+        return Basis(
+            facts={"old": live, "new": self.ports.secrets.digest_of(new), "old_works": "yes" if reach.works else "no"},
+            assumed=("old",),
+            secrets={**new, **{f"old.{name}": value for name, value in old.items()}},
+            needs=("the store's administration", "the job at work"),
+            interruption="no final bars and signals for the restart of the job, about a minute; none is lost",
+            notes=() if reach.works else ("the old keys do not work any more: there is no way back",),
+        )
+
+    def steps(self, case: Case) -> tuple[Step, ...]:
+        """New user, proof of its scope, seal, restart, proof by checkpoints, and the end of the old user."""
+        savepoint = (self._saving(case),) if case.options.get("savepoint") == "yes" else ()
+        return (
+            self._creating(case),
+            self._scope(case),
+            *savepoint,
+            self._sealing(case),
+            self._restarting(case),
+            self._handover(case),
+            self._deleting(case),
+            self._going_on(case),
+        )
+
+    def _creating(self, case: Case) -> Step:
+        store = self.ports.store
+
+        def is_there() -> Seen:
+            reach = store.reach(_keys(case))
+            return Seen(reach.works, "the new keys work" if reach.works else "the store does not take the new keys")
+
+        undo = Undo("remove the new user", lambda: self._refused(_keys(case)), lambda: store.remove(_access(case)))
+        return Step(
+            name="create-user",
+            does="make the new user, by policy for the bucket of checkpoints only",
+            check=is_there,
+            act=lambda: store.ensure(_keys(case)),
+            undo=undo,
+            diff=lambda: ("+ a user of the store",),
+        )
+
+    def _scope(self, case: Case) -> Step:
+        def look() -> Seen:
+            reach = self.ports.store.reach(_keys(case))
+            if reach.beyond:
+                return Seen(False, f"the new keys can read {', '.join(reach.beyond)}, too")
+            if not reach.works:
+                return Seen(False, "the new keys do not work in their own bucket")
+            return Seen(True, "writes, reads and deletes in its own bucket; every other one is refused")
+
+        return Step("prove-scope", "prove that the new keys reach their bucket and no other", look, deadline_s=30)
+
+    def _saving(self, case: Case) -> Step:
+        job, name = self.ports.job, case.token("savepoint")
+
+        def look() -> Seen:
+            uri = job.savepoint(name)
+            return Seen(uri is not None, uri or "not taken yet", {"savepoint": uri} if uri else {})
+
+        return Step(
+            name="savepoint",
+            does="take a savepoint; the job goes on",
+            check=look,
+            act=lambda: job.take_savepoint(name),
+            undo=NOTHING_TO_UNDO,
+            deadline_s=150,
+        )
+
+    def _sealing(self, case: Case) -> Step:
+        secrets_, new, old = self.ports.secrets, case.facts["new"], case.facts["old"]
+
+        def is_now(digest: str) -> Seen:
+            live, desired = secrets_.live(SECRET), secrets_.desired(SECRET)
+            return Seen(
+                live == desired == digest, f"in force {live}, desired {desired or 'not named'}, wanted {digest}"
+            )
+
+        def back() -> None:
+            secrets_.put(SECRET, _keys(case, "old."), self._change(case, "the old keys back", case.token("undo")))
+            self.ports.workloads.restart(WORKLOAD, self._change(case, "restart with the old keys", old))
+
+        def is_back() -> Seen:
+            secret = is_now(old)
+            return secret if not secret.holds else self._runs(lambda token: token != new)
+
+        undo = Undo("the old keys back, and a restart of the job", is_back, back, deadline_s=300)
+        return Step(
+            name="seal",
+            does="seal the new keys, commit, bring them into force",
+            check=lambda: is_now(new),
+            act=lambda: secrets_.put(SECRET, _keys(case), self._change(case, "new keys of the store", new)),
+            undo=undo if case.facts["old_works"] == "yes" else None,
+            deadline_s=180,
+            diff=lambda: (f"- secret.{SECRET}: {old}", f"+ secret.{SECRET}: {new}"),
+        )
+
+    def _restarting(self, case: Case) -> Step:
+        new = case.facts["new"]
+        return Step(
+            name="restart",
+            does="restart the job, so that it reads the new keys",
+            check=lambda: self._runs(lambda token: token == new),
+            act=lambda: self.ports.workloads.restart(WORKLOAD, self._change(case, "restart for new keys", new)),
+            undo=NOTHING_TO_UNDO,  # `seal` restarts on its way back
+            deadline_s=300,
+            diff=lambda: (f"~ workload.{WORKLOAD}: every process anew, from the newest checkpoint",),
+        )
+
+    def _handover(self, case: Case) -> Step:
+        """Both sides of the change: state written under the old keys was read, and new state is written."""
+
+        def look() -> Seen:
+            health, running = self._health(), self._runs(lambda token: token == case.facts["new"])
+            if not running.holds:
+                return running
+            if health.restored is None:
+                return Seen(False, "the job started without state")
+            written = self.ports.job.written_ns(health.restored.uri)
+            if written is not None and written > health.since_ns:
+                return Seen(False, f"checkpoint {health.restored.id} was written after the restart")
+            newest = health.checkpoint
+            if newest is None or newest.begun_ns < health.since_ns:
+                return Seen(False, "no checkpoint that began after the restart is complete yet")
+            said = f"restored from checkpoint {health.restored.id}, written under the old keys; {newest.id} begun since"
+            return Seen(True, f"{said} is complete", {"checkpoint": str(newest.id), "restored": health.restored.uri})
+
+        return Step(
+            "verify", "restored from state of the old keys, and a checkpoint under the new ones", look, deadline_s=120
+        )
+
+    def _deleting(self, case: Case) -> Step:
+        store = self.ports.store
+
+        def look() -> Seen:
+            health, refused = self._health(), self._refused(_keys(case, "old."))
+            newest = str(health.checkpoint.id) if health.checkpoint else "0"
+            return Seen(refused.holds, refused.what, {"last_before": newest} if refused.holds else {})
+
+        return Step(
+            name="delete-old-user",
+            does="delete the old user, and prove that its keys are refused",
+            check=look,
+            act=lambda: store.remove(_access(case, "old.")),
+            approval="the old user of the store is deleted: its keys never work again",
+            diff=lambda: ("- a user of the store",),
+        )
+
+    def _going_on(self, case: Case) -> Step:
+        def look() -> Seen:
+            health, last = self._health(), int(case.facts.get("last_before", "-1"))
+            newest = health.checkpoint.id if health.checkpoint else 0
+            if last < 0:
+                return Seen(False, "the old user is there")
+            # The next one may have begun before the user was gone.
+            return Seen(newest > last + 1, f"checkpoint {newest} is complete; {last} was before the old user was gone")
+
+        return Step("prove-checkpoints", "checkpoints go on without the old user", look, deadline_s=90)
+
+    def _health(self) -> JobHealth:
+        return self.ports.job.health()
+
+    def _refused(self, keys: dict[str, str]) -> Seen:
+        known = self.ports.store.reach(keys).known
+        return Seen(not known, "the store takes the keys" if known else "the store refuses the keys")
+
+    def _runs(self, wanted: Callable[[str], bool]) -> Seen:
+        """Every process of the job is ready and was started for what is wanted."""
+        instances = self.ports.workloads.instances(WORKLOAD)
+        if not instances:
+            raise UnavailableError(f"no process of the {WORKLOAD} runs")
+        said = ", ".join(f"{i.name}: {i.reason}, started for {i.token or 'nothing special'}" for i in instances)
+        return Seen(all(wanted(i.token) and i.ready for i in instances), said)
+
+    def _change(self, case: Case, message: str, token: str) -> Change:
+        return Change(message, token, emergency=case.options.get("emergency") == "yes")
+
+
+def _keys(case: Case, which: str = "") -> dict[str, str]:
+    """The new keys, or with `old.` the old ones."""
+    return {name: case.secret(f"{which}{name}") for name in _KEYS}
+
+
+def _access(case: Case, which: str = "") -> str:
+    return case.secret(f"{which}{ACCESS_KEY}")

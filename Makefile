@@ -41,9 +41,11 @@ lint: $(VENV)/.installed ## style, types, import contracts, generated files
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/python -m torghut.wire.schemas --check
 	@$(BIN)/python -m tools.deploy.generate --check
+	@$(BIN)/python -m tools.monitoring.generate --check
 
 manifests: $(VENV)/.installed ## write the generated parts of deploy/
 	@$(BIN)/python -m tools.deploy.generate
+	@$(BIN)/python -m tools.monitoring.generate
 
 schemas: $(VENV)/.installed ## write schemas/ from torghut.wire
 	@$(BIN)/python -m torghut.wire.schemas

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from torghut.cli import audit, bench, console, demo, drill, forwarder, output, runbook, sim, stack, ta, tail
+from torghut.cli import audit, bench, console, demo, doctor, drill, forwarder, output, runbook, sim, stack, ta, tail
 
 app = typer.Typer(
     name="torghut",
@@ -24,6 +24,7 @@ stack.register(app)
 audit.register(app)
 tail.register(app)
 drill.register(app)
+doctor.register(app)
 app.command()(forwarder.forwarder)
 app.command()(console.console)
 app.command()(demo.setup)

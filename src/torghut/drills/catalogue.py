@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from torghut.drills import alpaca
+from torghut.drills import alpaca, connections, kafka, rotation
 from torghut.drills.drill import Drill
 
 DRILLS: Final[tuple[Drill, ...]] = (
     alpaca.DueRotation(),
     alpaca.ExpiredKey(),
+    rotation.KafkaRotated("second-user"),
+    rotation.KafkaRotated("in-place"),
+    *connections.LIMITS,
+    *kafka.FAILURES,
 )
 
 

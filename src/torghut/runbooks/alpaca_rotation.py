@@ -16,6 +16,7 @@ from torghut.ops.errors import DriftError, PreconditionError, UnavailableError
 from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
 from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step, Undo
 from torghut.runbooks.ports import Change, FeedAnswer, Ports
+from torghut.runbooks.workloads import runs_for
 
 SECRET: Final = "alpaca"  # noqa: S105 - its name
 WORKLOAD: Final = "forwarder"
@@ -105,7 +106,7 @@ class AlpacaRotation:
 
         def is_back() -> Seen:
             secret = is_now(old)
-            return secret if not secret.holds else self._runs_with(old, touched=case.facts["new"])
+            return secret if not secret.holds else runs_for(self.ports, WORKLOAD, old, but_not=case.facts["new"])
 
         undo = Undo("the old keys back, and a restart", is_back, back, deadline_s=120)
         return Step(
@@ -123,7 +124,7 @@ class AlpacaRotation:
         return Step(
             name="restart",
             does="restart the forwarder, so that it reads the new keys",
-            check=lambda: self._runs_with(new),
+            check=lambda: runs_for(self.ports, WORKLOAD, new),
             act=lambda: self.ports.workloads.restart(WORKLOAD, self._change(case, "restart for new Alpaca keys", new)),
             undo=NOTHING_TO_UNDO,  # a restart reads whichever keys are in force; `seal` restarts on its way back
             deadline_s=120,
@@ -132,7 +133,7 @@ class AlpacaRotation:
 
     def _health(self, case: Case) -> Step:
         def look() -> Seen:
-            running = self._runs_with(case.facts["new"])
+            running = runs_for(self.ports, WORKLOAD, case.facts["new"])
             if not running.holds:
                 return running
             since = min(instance.since_ns for instance in self.ports.workloads.instances(WORKLOAD))
@@ -144,15 +145,6 @@ class AlpacaRotation:
             return Seen(bool(healthy), f"{said}; nothing refused since the restart")
 
         return Step("verify", "healthy, subscribed and nothing refused since the restart", look, deadline_s=120)
-
-    def _runs_with(self, digest: str, touched: str = "") -> Seen:
-        """All are ready and were started for `digest`; with `touched`, none of those started for that is left."""
-        instances = self.ports.workloads.instances(WORKLOAD)
-        if not instances:
-            raise UnavailableError(f"no instance of {WORKLOAD} runs")
-        said = ", ".join(f"{i.name}: {i.reason}, started for {i.token or 'nothing special'}" for i in instances)
-        matches = [i.token != touched if touched else i.token == digest for i in instances]
-        return Seen(all(matches) and all(i.ready for i in instances), said)
 
     def _change(self, case: Case, message: str, token: str) -> Change:
         return Change(message, token, emergency=case.options.get("emergency") == "yes")

@@ -6,18 +6,22 @@ from collections.abc import Callable
 from typing import Final
 
 from torghut.ops.procedure import Procedure
+from torghut.runbooks.alpaca_406 import Alpaca406
 from torghut.runbooks.alpaca_rotation import AlpacaRotation
 from torghut.runbooks.flink_rollback import FlinkRollback
 from torghut.runbooks.flink_upgrade import FlinkUpgrade
 from torghut.runbooks.kafka_produce_failure import KafkaProduceFailure
+from torghut.runbooks.kafka_rotation import KafkaRotation
 from torghut.runbooks.minio_rotation import MinioRotation
 from torghut.runbooks.ports import Ports
 
 PROCEDURES: Final[tuple[Callable[[Ports], Procedure], ...]] = (
     AlpacaRotation,
+    KafkaRotation,
     MinioRotation,
     FlinkUpgrade,
     FlinkRollback,
+    Alpaca406,
     KafkaProduceFailure,
 )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from torghut.runbooks.job_ports import FlinkJob, StoreUsers
+from torghut.runbooks.kafka_ports import KafkaProbe, KafkaRepair, KafkaUsers
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,16 @@ class Secrets(Protocol):
         """The values in force: for an undo, sealed with the run."""
         ...
 
+    def source(self, name: str) -> str:
+        """The digest at the secret's origin, of which the one in force is a copy (reflected, or unsealed)."""
+        ...
+
     def put(self, name: str, values: Mapping[str, str], change: Change) -> None:
         """Seal, commit and bring into force."""
+        ...
+
+    def restore(self, name: str, change: Change) -> None:
+        """Bring into force what the origin has."""
         ...
 
 
@@ -94,6 +103,14 @@ class Workloads(Protocol):
 
     def restart(self, workload: str, change: Change) -> None:
         """Replace every instance by one that carries the change's token; nothing when they do already."""
+        ...
+
+    def strays(self, workload: str) -> tuple[str, ...]:
+        """What runs in the workload's role with its keys, and nobody declared: names that identify each."""
+        ...
+
+    def end_strays(self, workload: str, change: Change) -> None:
+        """End them."""
         ...
 
     def complaints(self, workload: str, words: tuple[str, ...], since_ns: int) -> tuple[str, ...]:
@@ -150,5 +167,8 @@ class Ports:
     workloads: Workloads
     feed: FeedProbe
     status: StatusReader
+    kafka: KafkaProbe
+    kafka_users: KafkaUsers
+    kafka_repair: KafkaRepair
     store: StoreUsers
     job: FlinkJob

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from torghut.platform.errors import PlatformError
 from torghut.platform.files import make_secret
-from torghut.platform.kafka.acls import acls
+from torghut.platform.kafka.acls import acls_of
 from torghut.platform.kafka.admin import Admin
 from torghut.platform.kafka.broker import internal_connection
 from torghut.platform.kafka.certificates import CertificateFiles
 from torghut.stack.document import read_document
 from torghut.stack.errors import NoStackError
 from torghut.stack.home import Home
-from torghut.stack.services.kafka import USERS, password_file
-from torghut.wire.topics import TOPICS
+from torghut.stack.services.kafka import password_file, users
+from torghut.wire.topics import TOPICS, Role
 
 
 def admin_of(home: Home) -> Admin:
@@ -43,9 +43,10 @@ def provision(home: Home, prefix: str) -> None:
         NoStackError: there is no stack.json.
     """
     admin = admin_of(home)
-    admin.set_passwords({user: make_secret(Path(password_file(home, role))) for role, user in USERS.items()})
+    named = users(home)
+    admin.set_passwords({user: make_secret(Path(password_file(home, role))) for role, user in named.items()})
     admin.create_topics(TOPICS, prefix)
-    admin.allow(acls(prefix))
+    admin.allow([entry for role in Role for entry in acls_of(role, named[role.value], prefix)])
 
 
 def main(arguments: list[str]) -> int:

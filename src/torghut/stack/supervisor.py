@@ -31,6 +31,7 @@ from torghut.stack.logs import bound
 from torghut.stack.plan import endpoints, plan
 from torghut.stack.ports import PortBook
 from torghut.stack.service import Service
+from torghut.stack.services import kafka
 from torghut.stack.unit import Unit
 
 _TICK_S: Final = 0.1
@@ -212,6 +213,7 @@ def run(home: Home, java: Path, jars: Path) -> int:
     kept = _kept_ports(home)
     for name in end_leftovers(home):
         log.info("%s: ended what an earlier stack left", name)
+    kafka.name_users(home)
     desired = read_desired(home)
     ports = PortBook(kept, desired.settings.ports)
     supervisor = Supervisor(Context(home, desired.settings, ports, java, jars))

@@ -60,6 +60,12 @@ def acls(prefix: str = "") -> tuple[Acl, ...]:
     return (*_forwarder(prefix), *_ta(prefix), *_audit(prefix))
 
 
+def acls_of(role: Role, user: str, prefix: str = "") -> tuple[Acl, ...]:
+    """The entries of one role, for the user who has it now; groups and transactional ids keep the role's names."""
+    owner = username(role)
+    return tuple(msgspec.structs.replace(entry, user=user) for entry in acls(prefix) if entry.user == owner)
+
+
 def _topics(role: Role, topics: tuple[Topic, ...], operations: tuple[Operation, ...], prefix: str) -> tuple[Acl, ...]:
     return tuple(
         Acl(username(role), Resource.TOPIC, full_name(topic, prefix), operation)

@@ -20,12 +20,16 @@ from confluent_kafka.admin import (
     AclOperation,
     AclPermissionType,
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
     NewTopic,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialAlteration,
+    UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
 from confluent_kafka.error import KafkaError as Code
@@ -97,6 +101,91 @@ class Admin:
         unwanted = {_binding(entry) for entry in entries}
         _finish(self._client.delete_acls([_filter(entry) for entry in entries]), "remove permissions")
         self._wait(lambda: not unwanted & self._permissions(), "permissions to be gone")
+
+    def lacking(self, entries: Sequence[Acl]) -> tuple[Acl, ...]:
+        """Those of the permissions that are not in force."""
+        there = self._permissions()
+        return tuple(entry for entry in entries if _binding(entry) not in there)
+
+    def forget_permissions(self, user: str) -> None:
+        """Take away everything that this user may do."""
+        every = AclBindingFilter(
+            ResourceType.ANY,
+            _ANY,
+            ResourcePatternType.ANY,
+            f"User:{user}",
+            _ANY,
+            AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        _finish(self._client.delete_acls([every]), "remove permissions")
+
+    def users(self) -> frozenset[str]:
+        """The SCRAM users of the broker.
+
+        Raises:
+            KafkaError: the broker refused or did not answer.
+        """
+        try:
+            everyone: Any = self._client.describe_user_scram_credentials()  # one future when no user is named
+            return frozenset(everyone.result(_DEADLINE_S))
+        except (KafkaException, TimeoutError) as error:
+            raise KafkaError(f"could not list the users: {error}; see the broker's log") from error
+
+    def remove_user(self, user: str) -> None:
+        """Delete a SCRAM user; one that is not there is no error."""
+        deletion: list[UserScramCredentialAlteration] = [
+            UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512)
+        ]
+        _finish(self._client.alter_user_scram_credentials(deletion), "remove a user", harmless=Code.RESOURCE_NOT_FOUND)
+
+    def topics(self) -> dict[str, tuple[int, int]]:
+        """Every topic: the fewest replicas in sync that a partition has, and how many partitions have no leader.
+
+        Raises:
+            KafkaError: the broker did not answer.
+        """
+        try:
+            found = self._client.list_topics(timeout=_DEADLINE_S).topics
+        except KafkaException as error:
+            raise KafkaError(f"could not list the topics: {error.args[0].str()}; see the broker's log") from error
+        return {
+            name: (
+                min((len(partition.isrs) for partition in topic.partitions.values()), default=0),
+                sum(partition.leader < 0 for partition in topic.partitions.values()),
+            )
+            for name, topic in found.items()
+        }
+
+    def topic_settings(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The configuration of topics as it is in force, with the broker's defaults.
+
+        Raises:
+            KafkaError: the broker refused or did not answer.
+        """
+        asked = self._client.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in names])
+        found = {}
+        for resource, future in asked.items():
+            try:
+                entries = future.result(_DEADLINE_S)
+            except (KafkaException, TimeoutError) as error:
+                raise KafkaError(f"could not read the settings of {resource.name}: {error}") from error
+            found[resource.name] = {name: entry.value or "" for name, entry in entries.items()}
+        return found
+
+    def set_topic(self, name: str, settings: Mapping[str, str | None]) -> None:
+        """Change settings of a topic; None takes one back to the broker's default."""
+        self._alter(ConfigResource(ConfigResource.Type.TOPIC, name), settings)
+
+    def set_broker(self, broker: int, settings: Mapping[str, str | None]) -> None:
+        """Change dynamic settings of a broker; naming a key store again makes it read the file anew."""
+        self._alter(ConfigResource(ConfigResource.Type.BROKER, str(broker)), settings)
+
+    def _alter(self, resource: ConfigResource, settings: Mapping[str, str | None]) -> None:
+        for name, value in settings.items():
+            operation = AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET
+            resource.add_incremental_config(ConfigEntry(name, value or "", incremental_operation=operation))
+        _finish(self._client.incremental_alter_configs([resource]), f"change settings of {resource.name}")
 
     def _permissions(self) -> set[AclBinding]:
         return set(self._client.describe_acls(_EVERY_PERMISSION).result(_DEADLINE_S))

@@ -34,8 +34,13 @@ class CertificateFiles:
 
     @property
     def ca(self) -> Path:
-        """What clients trust."""
+        """The authority: what the broker itself trusts."""
         return self.directory / "ca.pem"
+
+    @property
+    def truststore(self) -> Path:
+        """What clients trust: a copy of the authority, and during its rotation the old one and the new one."""
+        return self.directory / "clients-ca.pem"
 
     @property
     def ca_key(self) -> Path:
@@ -69,6 +74,9 @@ def ensure_certificates(directory: Path, now: datetime | None = None) -> Certifi
     if not _holds(files.ca, files.ca_key, moment):
         _write_authority(files, moment)
         files.broker.unlink(missing_ok=True)
+        files.truststore.unlink(missing_ok=True)
+    if not files.truststore.is_file():
+        write_atomically(files.truststore, files.ca.read_bytes())
     if not (_holds(files.broker, files.broker_key, moment) and files.broker_store.is_file()):
         _write_broker(files, moment)
     return files
@@ -116,6 +124,14 @@ def _write_authority(files: CertificateFiles, now: datetime) -> None:
 
 
 def _write_broker(files: CertificateFiles, now: datetime) -> None:
+    key, certificate = issue(files, now)
+    write_atomically(files.broker_key, key, PRIVATE)
+    write_atomically(files.broker, certificate)
+    write_atomically(files.broker_store, key + certificate, PRIVATE)
+
+
+def issue(files: CertificateFiles, now: datetime) -> tuple[bytes, bytes]:
+    """A new key and certificate for the broker by the authority, as if it were `now`: PEM, for the caller to keep."""
     authority = x509.load_pem_x509_certificate(files.ca.read_bytes())
     authority_key = serialization.load_pem_private_key(files.ca_key.read_bytes(), None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
@@ -133,10 +149,7 @@ def _write_broker(files: CertificateFiles, now: datetime) -> None:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    encoded = certificate.public_bytes(serialization.Encoding.PEM)
-    write_atomically(files.broker_key, _pem(key), PRIVATE)
-    write_atomically(files.broker, encoded)
-    write_atomically(files.broker_store, _pem(key) + encoded, PRIVATE)
+    return _pem(key), certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

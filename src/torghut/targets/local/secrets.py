@@ -16,7 +16,7 @@ from torghut.platform.files import PRIVATE, make_private_directory, make_secret,
 from torghut.runbooks.ports import Change
 from torghut.stack.desired import read_desired
 from torghut.stack.home import Home
-from torghut.stack.services import forwarder, minio
+from torghut.stack.services import forwarder, kafka, minio
 from torghut.targets.local.desired import LocalDesired
 
 
@@ -48,12 +48,30 @@ class LocalSecrets:
         except OSError as error:
             raise UnavailableError(f"secret {name} cannot be read: {error.strerror}") from error
 
+    def source(self, name: str) -> str:
+        """The digest of the source; of a secret that no procedure ever sealed, that of the files."""
+        sealed = self._sealed(name)
+        return self.digest_of(sealed) if sealed is not None else self.live(name)
+
+    def restore(self, name: str, change: Change) -> None:
+        """Write the files anew from the source.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        sealed = self._sealed(name)
+        if sealed is None:
+            raise RefusedError(f"secret {name} was never sealed here: rotate it instead")
+        self.put(name, sealed, change)
+
     def put(self, name: str, values: Mapping[str, str], change: Change) -> None:
-        """Write the files, then commit the digest."""
+        """Seal the values (0600, the stand-in for a SealedSecret), write the files, then commit the digest."""
         files = self._files(name)
         if set(files) != set(values):
             raise RefusedError(f"secret {name} has the values {', '.join(files)}, not {', '.join(values)}")
         try:
+            make_private_directory(self._source(name).parent)
+            write_atomically(self._source(name), msgspec.json.encode(dict(values)), PRIVATE)
             for value, path in reversed(files.items()):  # the last first: who sees a new key id also sees its secret
                 make_private_directory(path.parent)
                 write_atomically(path, values[value].encode() + b"\n", PRIVATE)
@@ -61,7 +79,22 @@ class LocalSecrets:
             raise UnavailableError(str(error)) from error
         self.state.apply({f"secret.{name}": self.digest_of(values)}, change)
 
+    def _source(self, name: str) -> Path:
+        return self.home.secrets / "sources" / f"{name}.json"
+
+    def _sealed(self, name: str) -> dict[str, str] | None:
+        try:
+            return msgspec.json.decode(self._source(name).read_bytes(), type=dict[str, str])
+        except FileNotFoundError:
+            return None
+
     def _files(self, name: str) -> dict[str, Path]:
+        kind, _, role = name.partition(".")
+        if kind == "kafka" and role in kafka.USERS:
+            return {
+                "username": kafka.username_file(self.home, role),
+                "password": Path(kafka.password_file(self.home, role)),
+            }
         if name == "alpaca":
             key_id, secret_key = forwarder.key_files(self.home, read_desired(self.home).settings)
             return {"key_id": key_id, "secret_key": secret_key}

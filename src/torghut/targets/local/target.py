@@ -19,6 +19,8 @@ from torghut.targets.local.anchor import GitAnchor
 from torghut.targets.local.desired import LocalDesired
 from torghut.targets.local.feed import LocalFeed
 from torghut.targets.local.job import LocalJob
+from torghut.targets.local.kafka import LocalKafkaProbe, LocalKafkaUsers
+from torghut.targets.local.kafka_repair import LocalKafkaRepair
 from torghut.targets.local.secrets import LocalSecrets
 from torghut.targets.local.status import LocalStatus
 from torghut.targets.local.store import LocalStore
@@ -29,12 +31,17 @@ from torghut.targets.local.workloads import LocalWorkloads
 def ports(home: Home) -> Ports:
     """What procedures see of the stack in `home`."""
     desired = LocalDesired(home)
+    secrets = LocalSecrets(home, desired)
+    users = LocalKafkaUsers(home, secrets)
     return Ports(
         desired=desired,
-        secrets=LocalSecrets(home, desired),
+        secrets=secrets,
         workloads=LocalWorkloads(home),
         feed=LocalFeed(home),
         status=LocalStatus(home),
+        kafka=LocalKafkaProbe(home, secrets, users),
+        kafka_users=users,
+        kafka_repair=LocalKafkaRepair(home, desired, secrets, users),
         store=LocalStore(home),
         job=LocalJob(home),
     )

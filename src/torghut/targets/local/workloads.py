@@ -12,16 +12,19 @@ import msgspec
 
 from torghut.ops.errors import RefusedError, UnavailableError
 from torghut.platform.errors import PlatformError
-from torghut.platform.processes import started_ns
+from torghut.platform.processes import Process, end, started_ns
 from torghut.runbooks.ports import Change, Instance
 from torghut.stack.desired import read_desired, restart_for
 from torghut.stack.document import ProcessRecord, StackDocument, running_document
 from torghut.stack.home import Home
+from torghut.stack.services import forwarder
 from torghut.targets.local.desired import describe
+from torghut.targets.local.strays import find_strays
 
-PROCESSES: Final = {"job": ("jobmanager", "taskmanager")}
+PROCESSES: Final = {"job": ("jobmanager", "taskmanager", "ta-status")}
 """Workloads of several processes; any other is one process and its further instances `NAME-2`, ..."""
 _MOST: Final = 20
+_GRACE_S: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,23 @@ class LocalWorkloads:
             restart_for(self.home, names, change.token, describe(change))
         except (PlatformError, TimeoutError) as error:
             raise UnavailableError(str(error)) from error
+
+    def strays(self, workload: str) -> tuple[str, ...]:
+        """Processes in its role with its keys that are none of the stack's."""
+        return tuple(self._strays(workload))
+
+    def end_strays(self, workload: str, change: Change) -> None:  # noqa: ARG002 - what nobody declared is in no commit
+        """SIGTERM, and SIGKILL to those that stay."""
+        try:
+            end(self._strays(workload).values(), _GRACE_S)
+        except TimeoutError as error:
+            raise UnavailableError(str(error)) from error
+
+    def _strays(self, workload: str) -> dict[str, Process]:
+        document = self._document()
+        ours = frozenset(record.pid for record in document.processes.values() if record.pid is not None)
+        key_file, _ = forwarder.key_files(self.home, read_desired(self.home).settings)
+        return find_strays(workload, key_file.read_text().strip(), ours) if key_file.is_file() else {}
 
     def complaints(self, workload: str, words: tuple[str, ...], since_ns: int) -> tuple[str, ...]:
         """Lines of the logs since then with one of the words."""

@@ -1,0 +1,78 @@
+"""Putting the local stack's broker back to what it must be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from torghut.platform.files import write_atomically
+from torghut.platform.kafka.admin import Admin
+from torghut.platform.kafka.certificates import CertificateFiles
+from torghut.runbooks.ports import Change
+from torghut.stack.home import Home
+from torghut.stack.provision import admin_of
+from torghut.stack.running import RunningStack
+from torghut.targets.local.desired import LocalDesired
+from torghut.targets.local.kafka import LocalKafkaUsers, asking, role_acls
+from torghut.targets.local.quota import LocalQuota
+from torghut.targets.local.secrets import LocalSecrets
+from torghut.wire.topics import TOPICS, full_name
+
+BROKER: Final = 1
+KEYSTORE: Final = "listener.name.clients.ssl.keystore.location"
+"""Overrides, while it is set, the certificate that clients see; the broker itself goes on with its own."""
+
+
+@dataclass(frozen=True)
+class LocalKafkaRepair:
+    """The broker of a home. Each does nothing when it is so."""
+
+    home: Home
+    state: LocalDesired
+    secrets: LocalSecrets
+    users: LocalKafkaUsers
+
+    def start_broker(self, change: Change) -> None:
+        """Run it."""
+        self.state.apply({"workload.kafka.run": "yes"}, change)
+
+    def restore_certificate(self, change: Change) -> None:  # noqa: ARG002 - the files are no part of the desired state
+        """Take the override away: the certificate of the start was made by the authority and is renewed at each."""
+        with asking():
+            self._admin().set_broker(BROKER, {KEYSTORE: None})
+
+    def restore_truststore(self, change: Change) -> None:  # noqa: ARG002 - as above
+        """The authority as it is."""
+        files = CertificateFiles(self.home.secrets / "kafka")
+        with asking():
+            write_atomically(files.truststore, files.ca.read_bytes())
+
+    def restore_user(self, role: str, change: Change) -> None:
+        """The user of the Secret, with its password and permissions."""
+        values = self.secrets.read(f"kafka.{role}")
+        self.users.put(values["username"], values["password"], role, change)
+
+    def restore_permissions(self, role: str, change: Change) -> None:  # noqa: ARG002 - as above
+        """What the role may do."""
+        with asking():
+            self._admin().allow(role_acls(self.home, role, self.users.name(role)))
+
+    def restore_secret(self, role: str, change: Change) -> None:
+        """As its source has it."""
+        self.secrets.restore(f"kafka.{role}", change)
+
+    def restore_topics(self, change: Change) -> None:  # noqa: ARG002 - as above
+        """All there, with what is declared; what is not declared is the broker's default again."""
+        with asking():
+            prefix, admin = RunningStack(self.home).document().topic_prefix, self._admin()
+            admin.create_topics(TOPICS, prefix)
+            for topic in TOPICS:
+                defaults: dict[str, str | None] = {"min.insync.replicas": None, "max.message.bytes": None}
+                admin.set_topic(full_name(topic, prefix), {**defaults, **topic.config()})
+
+    def lift_quota(self, role: str, change: Change) -> None:  # noqa: ARG002 - as above
+        """No limit on the role's user."""
+        LocalQuota(self.home).lift(self.users.name(role))
+
+    def _admin(self) -> Admin:
+        return admin_of(self.home)

@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup setup-job setup-deploy manifests demo test test-slow lint schemas lock bench clean
+.PHONY: help setup setup-job setup-deploy manifests demo test test-slow test-deploy lint schemas lock bench clean
 help:                ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
@@ -33,6 +33,10 @@ test: setup setup-deploy lint ## unit, conformance and integration tests on the 
 
 test-slow: setup     ## the slower tiers: faults under load on the real components
 	@$(BIN)/pytest -m slow
+
+test-deploy: setup-deploy ## deploy/ before a real API server (built from its modules: a quarter of an hour, once)
+	@$(BIN)/python -m tools.deploy.validate --set-up-server
+	@$(BIN)/pytest tests/unit/deploy tests/integration/test_deploy_apiserver.py
 
 lint: $(VENV)/.installed ## style, types, import contracts, generated files
 	@$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tools.deploy.overlays import ARGOCD, OVERLAYS, manifest
-from tools.deploy.programs import KUBECONFORM, ensure_light
+from tools.deploy.programs import KUBECONFORM, ensure_cluster, ensure_light
 from tools.deploy.schemas import TEMPLATE, ensure_schemas
 from torghut.platform.artifacts import Report, cache_directory
 from torghut.platform.errors import PlatformError
@@ -41,12 +41,17 @@ def faults(cache: Path, schemas: Path, manifests: bytes) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Check all of `deploy/`; 1 if something is wrong. With `--set-up` only make ready what that needs."""
+    """Check all of `deploy/`; 1 if something is wrong.
+
+    With `--set-up` only make ready what that needs, with `--set-up-server` also the API server for its tests.
+    """
     cache = cache_directory()
     bad = 0
     try:
         schemas = ensure(cache, lambda line: _say(sys.stderr, f"deploy: {line}"))
-        for name in () if "--set-up" in arguments else (*OVERLAYS, ARGOCD):
+        if "--set-up-server" in arguments:
+            ensure_cluster(cache, lambda line: _say(sys.stderr, f"deploy: {line}"))
+        for name in () if arguments else (*OVERLAYS, ARGOCD):
             said = faults(cache, schemas, manifest(name))
             bad += bool(said)
             _say(sys.stdout, f"deploy/{name}: {said or 'ok'}")

@@ -1,0 +1,189 @@
+"""The manifests before a real API server: it takes them, and what should be refused is refused.
+
+`make test-deploy` builds the server from its Go modules (a quarter of an hour, once) and runs this.
+"""
+
+from __future__ import annotations
+
+import copy
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import pytest
+from tests.unit.deploy.built import Pods, of_kind, overlay, pods
+from tools.deploy.apiserver import ApiServer, ApiServerError, api_server
+from tools.deploy.crds import ensure_crds, load_crds
+from tools.deploy.documents import Object
+from tools.deploy.overlays import ARGOCD, OVERLAYS, objects
+from tools.deploy.programs import ETCD, KUBERNETES
+
+from torghut.forwarder.kubernetes_lease import KubernetesLease
+from torghut.forwarder.lease import LeaseLost
+from torghut.platform.artifacts import cache_directory
+from torghut.platform.errors import KubernetesError
+from torghut.platform.golang import program_path
+from torghut.platform.kubernetes.coordination import LeaseObject
+from torghut.platform.kubernetes.in_cluster import InCluster
+from torghut.platform.waiting import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+SPACE: Final = "torghut"
+LEASE: Final = "torghut-forwarder"
+TTL_S: Final = 2.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """With the definitions, the namespaces, and who may do what; nothing of what runs."""
+    if not all(program_path(cache_directory(), program).is_file() for program in (ETCD, KUBERNETES)):
+        pytest.skip("no API server in the cache: `make test-deploy` builds it")
+    with api_server(tmp_path_factory.mktemp("api")) as running:
+        running.apply(load_crds(ensure_crds(cache_directory())))
+        running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        running.apply([*of_kind("prod", "Namespace"), namespace("argocd")])
+        running.apply(of_kind("prod", "ServiceAccount", "Role", "RoleBinding", "Lease"))
+        yield running
+
+
+def namespace(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_the_api_server_takes_every_object_of_an_overlay(server: ApiServer, name: str) -> None:
+    said = server.apply(list(overlay(name)), only_show=True)
+    assert said.count("serverside-applied (server dry run)") == len(overlay(name))
+
+
+def test_the_api_server_takes_what_argo_cd_is_told(server: ApiServer) -> None:
+    assert "application.argoproj.io/torghut serverside-applied" in server.apply(objects(ARGOCD), only_show=True)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "FlinkDeployment", "KafkaTopic", "NetworkPolicy"])
+def test_the_api_server_refuses_a_field_that_it_does_not_know(server: ApiServer, kind: str) -> None:
+    one = copy.deepcopy(of_kind("prod", kind)[0])
+    one["spec"]["unheardOf"] = 1
+    with pytest.raises(ApiServerError, match="unheardOf"):
+        server.apply([one], only_show=True)
+
+
+def as_pod(one: Pods) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": one.owner, "namespace": one.namespace, "labels": one.labels},
+        "spec": {"serviceAccountName": "forwarder", **one.spec},
+    }
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_pod_security_admits_every_pod(server: ApiServer, name: str) -> None:
+    for one in pods(name):
+        assert "(server dry run)" in server.apply([as_pod(one)], only_show=True)
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("runAsNonRoot", {"securityContext": {}}),
+        ("hostPath", {"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}),
+        ("host namespaces", {"hostNetwork": True}),
+    ],
+)
+def test_pod_security_refuses_a_pod_that_asks_for_more(server: ApiServer, what: str, change: Object) -> None:
+    pod = as_pod(next(one for one in pods("prod") if one.owner == "forwarder"))
+    pod["spec"] = {**pod["spec"], **change}
+    if "volumes" in change:
+        pod["spec"]["containers"] = [{**pod["spec"]["containers"][0], "volumeMounts": []}]
+    with pytest.raises(ApiServerError, match=f'violates PodSecurity "restricted.*{what}'):
+        server.apply([pod], only_show=True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "what", "may"),
+    [
+        ("get", f"leases/{LEASE}", "yes"),
+        ("patch", f"leases/{LEASE}", "yes"),
+        ("delete", f"leases/{LEASE}", "no"),
+        ("create", "leases", "no"),
+        ("patch", "leases/another", "no"),
+        ("get", "secrets", "no"),
+        ("list", "pods", "no"),
+    ],
+)
+def test_the_forwarder_may_do_what_its_lease_needs(server: ApiServer, verb: str, what: str, may: str) -> None:
+    account = f"--as=system:serviceaccount:{SPACE}:forwarder"
+    try:
+        said = server.kubectl("auth", "can-i", verb, what, account, "--namespace", SPACE)
+    except ApiServerError:  # kubectl's way of saying no
+        said = "no"
+    assert said.strip() == may
+
+
+@pytest.fixture
+def mount(server: ApiServer, tmp_path: Path) -> Path:
+    """What the kubelet would mount into the forwarder's pod: a real token with the rights of its Role."""
+    (tmp_path / "token").write_text(server.kubectl("create", "token", "forwarder", "--namespace", SPACE))
+    (tmp_path / "ca.crt").write_text(server.certificates.ca.read_text())
+    (tmp_path / "namespace").write_text(SPACE)
+    return tmp_path
+
+
+@pytest.fixture
+def cluster(server: ApiServer, mount: Path) -> InCluster:
+    place = urlsplit(server.url)
+    told = {"KUBERNETES_SERVICE_HOST": str(place.hostname), "KUBERNETES_SERVICE_PORT": str(place.port)}
+    server.kubectl("patch", "lease", LEASE, "-n", SPACE, "--type=merge", "-p", '{"spec": {"holderIdentity": null}}')
+    return InCluster.find(told, mount)
+
+
+def lease(cluster: InCluster, holder: str, name: str = LEASE) -> KubernetesLease:
+    return KubernetesLease(LeaseObject(cluster.client(5.0), cluster.namespace, name), holder, TTL_S)
+
+
+def test_one_of_two_forwarders_gets_the_lease_and_gives_it_back(cluster: InCluster) -> None:
+    one, two = lease(cluster, "one/1"), lease(cluster, "two/1")
+    assert one.acquire()
+    assert not two.acquire()
+    one.renew()
+    assert not two.acquire()
+    one.release()
+    assert two.acquire()
+
+
+def test_a_silent_holder_is_succeeded_when_its_term_is_over_and_knows_it(cluster: InCluster) -> None:
+    one, two = lease(cluster, "one/1"), lease(cluster, "two/1")
+    assert one.acquire()
+    wait_until(two.acquire, 10 * TTL_S, "the second one to take over", 0.1)
+    assert one.remaining_s() <= 0
+    with pytest.raises(LeaseLost):
+        one.renew()
+
+
+def test_the_same_manifest_applied_again_ends_no_term(server: ApiServer, cluster: InCluster) -> None:
+    one = lease(cluster, "one/1")
+    assert one.acquire()
+    (manifest,) = of_kind("prod", "Lease")
+    server.apply([{**manifest, "metadata": {**manifest["metadata"], "labels": {"touched": "yes"}}}])
+    one.renew()
+    server.apply([manifest])
+    one.renew()
+    assert not lease(cluster, "two/1").acquire()
+
+
+def test_the_forwarders_token_opens_no_other_lease(cluster: InCluster) -> None:
+    with pytest.raises(KubernetesError, match=r"lease/torghut/another.*403"):
+        LeaseObject(cluster.client(5.0), SPACE, "another").read()
+
+
+def test_nothing_listens_beyond_the_loopback(server: ApiServer) -> None:
+    port = urlsplit(server.url).port
+    listening = [line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ours = [address for address in listening if address.endswith(f":{port:04X}")]
+    loopback = socket.inet_aton("127.0.0.1")[::-1].hex().upper()
+    assert ours
+    assert all(address.startswith(loopback) for address in ours)

@@ -3,6 +3,9 @@
 A topic's watermark is the newest event time in its log so far, less the bound. It never follows the wall clock, which
 only decides who is waited for: a topic that said nothing for the idle time-out is not. When none says anything, what
 was seen is closed, up to the end of the last second with a print; a repair after an outage is therefore not late.
+
+Silence is the log's, not ours: a topic whose log was longer at our start than what we have read is waited for however
+long that takes, and time in which we could not listen does not count.
 """
 
 from __future__ import annotations
@@ -25,12 +28,13 @@ class Bounds(msgspec.Struct, frozen=True):
 class TopicClock:
     """How far the log of one topic has come."""
 
-    __slots__ = ("heard_ns", "newest", "next_offset", "starts")
+    __slots__ = ("backlog_end", "heard_ns", "newest", "next_offset", "starts")
 
     def __init__(self, heard_ns: int, next_offset: int = 0, newest: int = 0) -> None:
         self.heard_ns = heard_ns
         self.next_offset = next_offset
         self.newest = newest
+        self.backlog_end = 0
         self.starts: list[tuple[int, int]] = []
 
     def hear(self, first: int, last: int, newest: int, now_ns: int) -> None:
@@ -70,7 +74,12 @@ class Clock:
 
     def idle(self, topic: TopicClock, now_ns: int) -> bool:
         """Whether nobody waits for this topic."""
-        return now_ns - topic.heard_ns >= self._idle_ns
+        return topic.next_offset >= topic.backlog_end and now_ns - topic.heard_ns >= self._idle_ns
+
+    def excuse(self, deaf_ns: int) -> None:
+        """For so long nothing could be heard, whether something was said or not."""
+        for topic in (self.trades, self.quotes):
+            topic.heard_ns += deaf_ns
 
     def close(self, last_print: int, now_ns: int) -> int:
         """Close what may be closed now and return the last closed second. `last_print`: the newest second with one."""

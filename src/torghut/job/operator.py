@@ -31,6 +31,7 @@ OUTPUT_TYPE: Final = Types.ROW_NAMED(
 
 _NS_PER_MS: Final = 1_000_000
 _TICK_MS: Final = 500
+_DEAF_NS: Final = 2_000_000_000
 _BYTES: Final = Types.PICKLED_BYTE_ARRAY()
 """Our own bytes, pickled once more by pyflink. Its type for byte arrays makes a tuple of numbers of them."""
 
@@ -53,6 +54,7 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._shards: dict[int, Shard] = {}
+        self._awake_ns = 0
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Take hold of state.
@@ -73,7 +75,7 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Take in one batch: (partition, kind, text, first offset, last offset)."""
         partition, kind, text, first, last = value
-        now_ns = time.time_ns()
+        now_ns = self._now()
         shard = self._shard(partition, now_ns, ctx)
         batch = Batch(text, first, last)
         if kind == TRADES_KIND:
@@ -84,13 +86,22 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
 
     def on_timer(self, _timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Look whether silence closes something."""
-        now_ns = time.time_ns()
+        now_ns = self._now()
         partition = ctx.get_current_key()
         shard = self._shard(partition, now_ns, ctx)
         shard.advance(now_ns)
         self._gauges.show(partition, shard.counts, shard.clock, now_ns)
         _tick(ctx, now_ns)
         yield from self._finish(shard, now_ns)
+
+    def _now(self) -> int:
+        """The wall clock. A long time since the last look, when timers tick, is one in which we did not listen."""
+        now_ns, before_ns = time.time_ns(), self._awake_ns
+        self._awake_ns = now_ns
+        if before_ns and now_ns - before_ns > _DEAF_NS:
+            for shard in self._shards.values():
+                shard.clock.excuse(now_ns - before_ns)
+        return now_ns
 
     def _finish(self, shard: Shard, now_ns: int) -> Iterator[Row]:
         changes = shard.changes(now_ns)
@@ -115,8 +126,9 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
     def _restore(self, partition: int, progress: Progress | None, now_ns: int) -> Shard:
         symbols = Symbols(self._signals.get, self._quotes.get)
         shard = Shard(self._plan.rules, self._writer, symbols, now_ns, progress)
+        topics = [full_name(topic, self._plan.rules.topic_prefix) for topic in (TRADES, QUOTES)]
+        shard.clock.trades.backlog_end, shard.clock.quotes.backlog_end = self._recall.log_ends(topics, partition)
         if progress is not None:
-            topics = [full_name(topic, self._plan.rules.topic_prefix) for topic in (TRADES, QUOTES)]
             ends = (progress.trades.next_offset, progress.quotes.next_offset)
             trades, quotes = (
                 self._recall.values(topic, partition, first, end)

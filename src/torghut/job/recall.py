@@ -5,7 +5,7 @@ The input of the last minute (open seconds, prints that can be revised), and the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -47,6 +47,17 @@ class Recall:
         with TopicReader(self._client, [topic]) as reader:
             for message in reader.read({it: first}, {it: end}):
                 yield (message.value() or b"").decode(errors="replace")
+
+    def log_ends(self, topics: Sequence[str], partition: int) -> list[int]:
+        """The offset after the last record of this partition in each topic.
+
+        Raises:
+            ReadError: they cannot be read.
+        """
+        wanted = [Partition(topic, partition) for topic in topics]
+        with TopicReader(self._client, topics) as reader:
+            ends = reader.ends(wanted)
+        return [ends[one][1] for one in wanted]
 
     def finals(self, partition: int, since_ms: int) -> Iterator[Written]:
         """Bars and signals that were written to this partition since a time of the wall clock (ms).

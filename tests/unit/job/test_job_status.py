@@ -87,7 +87,7 @@ def test_a_job_that_works_has_no_reason_but_ok() -> None:
 def test_failing_checkpoints_tell_why() -> None:
     failed = msgspec.json.decode(
         b'{"counts": {"completed": 1, "failed": 9}, "latest": {"failed": {"id": 8, "failure_message": "403"}, '
-         b'"completed": {"id": 7, "trigger_timestamp": 1, "end_to_end_duration": 40, "state_size": 1}}}',
+        b'"completed": {"id": 7, "trigger_timestamp": 1, "end_to_end_duration": 40, "state_size": 1}}}',
         type=Checkpoints,
     )
     status = assemble("j", "v1", RUNNING, failed, {}, NOW)

@@ -117,6 +117,8 @@ def cluster_settings(cluster: Cluster, s3: S3, submission: str) -> Mapping[str, 
     return {
         **_FIXED,
         "env.java.opts.all": java_options(cluster.environment, cluster.login_file),
+        # The JobManager plans once and then waits: the second compiler and G1's threads would only slow its start.
+        "env.java.opts.jobmanager": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "jobmanager.rpc.port": ports.rpc,
         "rest.port": ports.rest,
         "rest.bind-port": str(ports.rest),

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
+import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from confluent_kafka import Producer
 
+from torghut.audit.ta.run import audit_ta
+from torghut.audit.ta.terms import Terms
 from torghut.platform.kafka.reader import TopicReader
 from torghut.platform.waiting import wait_until
 from torghut.stack.running import RunningStack
+from torghut.stack.submission import job_status
 from torghut.wire.topics import DLQ, PARTITIONER, QUOTES, TA_BARS_1S, TA_SIGNALS, TRADES, Topic, full_name
 
 NS: Final = 1_000_000_000
 PROCESSES: Final = ("kafka", "minio", "jobmanager", "taskmanager", "ta")
 READY_S: Final = 400.0
 """A JVM with PyFlink starts in half a minute on an idle machine; this one may not be idle."""
+
+TERMS: Final = Terms(idle_ms=5000)
+"""What these jobs are told; silence is short, so that tests need not wait for it."""
+VARIABLES: Final = {"TA_IDLE_TIMEOUT_MS": str(TERMS.idle_ms), "TA_REVISION_S": str(TERMS.revision_s)}
+SYMBOLS: Final = tuple(f"S{number}" for number in range(24))
 
 Key = tuple[str, int]
 
@@ -96,8 +110,90 @@ class JobStack:
 
         wait_until(same, deadline_s, f"the bars of {len(expected)} seconds", 1.0)
 
+    def wait_for_finals_after(self, at_ns: int, deadline_s: float = READY_S) -> None:
+        """Until a signal of a window that ends after this time is committed."""
+        wait_until(
+            lambda: any((second + 1) * NS > at_ns for _, second in self.finals(TA_SIGNALS)),
+            deadline_s,
+            "signals of now",
+            1.0,
+        )
+
+    def wait_until_no_transaction_is_open(self, deadline_s: float = 90.0) -> None:
+        """Until Kafka has committed or aborted all that was written to the finals' topics."""
+        client = self.stack.kafka("audit").client()
+        names = [full_name(topic) for topic in (TA_BARS_1S, TA_SIGNALS)]
+        with (
+            TopicReader(client, names) as committed,
+            TopicReader(client, names, isolation="read_uncommitted") as everything,
+        ):
+            partitions = committed.partitions()
+            wait_until(
+                lambda: committed.ends(partitions) == everything.ends(partitions),
+                deadline_s,
+                "transactions to time out",
+                1.0,
+            )
+
+    def wait_for_reason(self, words: str, deadline_s: float = READY_S) -> str:
+        """Until the job's status tells a cause with these words."""
+
+        def told() -> str | None:
+            reason = job_status(self.stack.home).reason
+            return reason if words in reason else None
+
+        return wait_until(told, deadline_s, f"the job's status to tell {words!r}", 0.5)
+
     def check_finals(self) -> None:
         """Each bar and signal once for each revision, from 0 on without a gap."""
         for topic in (TA_BARS_1S, TA_SIGNALS):
             for key, records in self.finals(topic).items():
                 assert [record["revision"] for record in records] == list(range(len(records))), key
+
+    @contextmanager
+    def load(self, rate: float = 300) -> Iterator[None]:
+        """Trades and quotes of many symbols, some late, cancelled and corrected, until the block ends."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._write_load, args=(stop, rate))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            self.flush()
+
+    def _write_load(self, stop: threading.Event, rate: float) -> None:
+        draw, recent = random.Random(1), list[tuple[str, int]]()
+        while not stop.wait(2 / rate):
+            now = time.time_ns()
+            symbol, at = draw.choice(SYMBOLS), now - int(draw.choice((0, 0, 0, 1.5, 4)) * NS)
+            recent.append((symbol, self.trade(symbol, at, draw.randrange(100, 10_000) / 100, draw.randrange(1, 500))))
+            self.quote(symbol, now, draw.randrange(100, 10_000) / 100)
+            if draw.random() < 0.02:
+                symbol, number = recent.pop(draw.randrange(max(0, len(recent) - 50), len(recent)))
+                if draw.random() < 0.5:
+                    self.cancel(symbol, now, number)
+                else:
+                    self.correct(symbol, now, number, draw.randrange(100, 10_000) / 100, 50)
+
+    def prove(self) -> int:
+        """See `proven`."""
+        return proven(self.stack)
+
+
+def proven(stack: RunningStack, prefix: str | None = None, wait_s: float = 90.0) -> int:
+    """The audit's recomputation finds every bar and signal, once, as it must be. Returns how many bars.
+
+    The load must have ended: what was received last is closed by silence.
+    """
+    quiet_s, begun = TERMS.idle_ms / 1000 + 3, time.monotonic()
+    wait_until(lambda: time.monotonic() > begun + quiet_s, quiet_s + 1, "silence")
+    with TemporaryDirectory() as folder:
+        window = (0, time.time_ns())
+        result = audit_ta(stack.kafka("audit", prefix), TERMS, window, Path(folder), wait_s)
+    for counts in (result.bars, result.signals):
+        found = (counts.missing, counts.duplicated, counts.wrong)
+        assert found == (0, 0, 0), f"{counts}\n" + "\n".join(map(str, result.examples))
+    assert result.bars.expected
+    return result.bars.expected

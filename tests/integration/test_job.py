@@ -5,34 +5,40 @@ One job serves all tests (its start takes most of their time); each uses symbols
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
-from tests.integration.jobs import NS, PROCESSES, READY_S, JobStack
+from tests.integration.jobs import NS, PROCESSES, READY_S, SYMBOLS, VARIABLES, JobStack, Key
+from tests.integration.stacks import quiet
 
+from torghut.stack.components import PACKAGE
+from torghut.stack.desired import set_running
 from torghut.stack.home import Home
 from torghut.stack.running import RunningStack
+from torghut.stack.services.kafka import USERS, password_file
+from torghut.stack.services.minio import BUCKET, user_files
 from torghut.stack.start import Wish, down, follow, up
-from torghut.stack.submission import submit
-from torghut.wire.topics import TA_BARS_1S, TA_SIGNALS, TRADES
+from torghut.stack.submission import job_status, prepare, submit, tags, take_savepoint
+from torghut.wire.topics import TA_BARS_1S, TA_PROVISIONAL, TA_SIGNALS, TOPICS, TRADES
+
+SESSIONS = ("07T15:59:57", "07T16:00:00", "10T04:00:00", "10T09:30:00", "10T09:40:00")
+"""Eastern time: before and after Friday's close, Monday's first trades, the opening, after a halt of ten minutes."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
-
-
-def quiet(_line: str) -> None:
-    """Progress nobody reads."""
 
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobStack]:
     home = Home(tmp_path_factory.mktemp("job"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TA_IDLE_TIMEOUT_MS", "5000")
-        patch.setenv("TA_REVISION_S", "60")
-        up(home, Wish(only=PROCESSES), quiet, leash=True)
     try:
-        follow(home, submit(home, "test"), quiet, READY_S)
+        up(home, Wish(only=PROCESSES, ta=prepare(home, "v1", environment=VARIABLES)), quiet, leash=True)
         yield JobStack(RunningStack(home))
     finally:
         down(home, quiet)
@@ -40,6 +46,22 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobStack]:
 
 def now() -> int:
     return time.time_ns()
+
+
+def test_sessions_change_and_days_pass_without_trades(job: JobStack) -> None:
+    """Friday's close, a weekend, Monday's opening, with a halt in it. The first test: event time only goes forward."""
+    times = [datetime.fromisoformat(f"2024-06-{text}-04:00") for text in SESSIONS]
+    starts = [int(time.timestamp()) for time in times]
+    for at in (start + second for start in starts for second in range(3)):
+        job.trade("SESSION", at * NS + 1, 10 + at % 7, 100)
+        job.quote("SESSION", at * NS, 9.5)
+    job.flush()
+    job.prove()
+    bars, signals = job.finals(TA_BARS_1S), job.finals(TA_SIGNALS)
+    first = {start: bars["SESSION", start][-1]["payload"]["vwap"] for start in starts}
+    session = {start: signals["SESSION", start][-1]["payload"]["vwap"]["session"] for start in starts}
+    anew = [start for start in starts if session[start] == first[start]]
+    assert anew == starts[:4]  # not after the halt, which is no session's end
 
 
 def test_silence_closes_the_last_second_with_a_print(job: JobStack) -> None:
@@ -94,3 +116,172 @@ def test_what_cannot_be_used_is_dead_lettered_with_its_reason(job: JobStack) -> 
     job.flush()
     job.wait_for_bars({("DEAD", later // NS): {"n": 1}})
     assert sorted(job.dead()) == ["bad_number", "not_a_record", "not_a_record", "too_late", "unknown_trade"]
+
+
+def finals(job: JobStack) -> dict[tuple[str, Key], list[Any]]:
+    """All finals of the load by topic, symbol and second."""
+    topics = (TA_BARS_1S, TA_SIGNALS)
+    found = {(topic.name, place): records for topic in topics for place, records in job.finals(topic).items()}
+    return {place: records for place, records in found.items() if place[1][0] in SYMBOLS}
+
+
+def test_going_back_to_an_older_savepoint_writes_no_final_twice(job: JobStack) -> None:
+    with job.load():
+        older = take_savepoint(job.stack.home, stop=False)
+        job.wait_for_finals_after(time.time_ns() + 3 * NS)  # of which the savepoint knows nothing
+    job.prove()
+    before = finals(job)
+    follow(job.stack.home, submit(job.stack.home, "v1", older, environment=VARIABLES), quiet, READY_S)
+    with job.load():
+        job.wait_for_finals_after(time.time_ns())
+    job.prove()
+    after = finals(job)
+    assert {place: after[place] for place in before} == before
+
+
+def test_another_version_goes_on_from_the_savepoint_with_which_the_first_stopped(job: JobStack) -> None:
+    home = job.stack.home
+    with job.load():
+        follow(home, submit(home, "v2", "savepoint", environment=VARIABLES), quiet, READY_S)
+        job.wait_for_finals_after(time.time_ns())
+    job.prove()
+    assert job_status(home).version == "v2"
+    assert {r["job_version"] for records in job.finals(TA_BARS_1S).values() for r in records} == {"v1", "v2"}
+
+
+def test_without_state_all_is_computed_again_and_nothing_written_again(job: JobStack) -> None:
+    before = finals(job)
+    follow(job.stack.home, submit(job.stack.home, "v1", "none", environment=VARIABLES), quiet, READY_S)
+    with job.load():
+        job.wait_for_finals_after(time.time_ns())
+    job.prove()
+    after = finals(job)
+    assert {place: after[place] for place in before} == before
+
+
+def test_after_an_outage_that_outlives_the_transactions_nothing_is_missing(job: JobStack) -> None:
+    home, short = job.stack.home, {**VARIABLES, "TA_TRANSACTION_TIMEOUT_MS": "5000"}
+    # Checkpoints one after the other: most of the time a transaction waits for its commit.
+    follow(home, submit(home, "v2", checkpoint_interval_ms=100, environment=short), quiet, READY_S)
+    with job.load():
+        job.wait_for_finals_after(time.time_ns())
+        for name in ("taskmanager", "jobmanager"):
+            job.stack.kill(name)
+            job.stack.stop(name)
+        job.wait_until_no_transaction_is_open()  # none of ours can be committed any more
+        for name in ("jobmanager", "taskmanager"):
+            set_running(home, name, True)
+        job.stack.wait_ready("jobmanager", READY_S)
+        job.wait_for_finals_after(time.time_ns())
+    job.prove()
+    follow(home, submit(home, "v2", environment=VARIABLES), quiet, READY_S)
+
+
+def test_a_savepoint_that_the_code_cannot_read_is_refused_and_its_own_version_goes_on(job: JobStack) -> None:
+    home = job.stack.home
+    with job.load():
+        job.wait_for_finals_after(time.time_ns())
+        older = take_savepoint(home, stop=False)
+    install_with_other_state(home, "v9")
+    submit(home, "v9", older, environment=VARIABLES)
+    job.wait_for_reason("submit the tag that wrote it")
+    follow(home, submit(home, "v2", older, environment=VARIABLES), quiet, READY_S)
+    job.prove()
+
+
+def install_with_other_state(home: Home, tag: str) -> None:
+    """A version of the job whose state has another version number."""
+    with TemporaryDirectory() as folder:
+        package = Path(folder) / "torghut"
+        shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+        module = package / "job" / "progress.py"
+        module.write_text(module.read_text().replace("VERSION: Final = 1", "VERSION: Final = 2"))
+        tags(home).install(tag, package)
+
+
+def test_a_savepoint_that_is_not_there_is_told(job: JobStack) -> None:
+    home = job.stack.home
+    submit(home, "v2", "s3a://torghut/savepoints/none-of-ours", environment=VARIABLES)
+    job.wait_for_reason("none-of-ours")
+    follow(home, submit(home, "v2", environment=VARIABLES), quiet, READY_S)
+    job.prove()
+
+
+@contextmanager
+def wrong_password(job: JobStack) -> Iterator[None]:
+    """Kafka knows another password of the job's user."""
+    user, file = USERS["ta"], Path(password_file(job.stack.home, "ta"))
+    job.stack.admin().set_passwords({user: "another"})
+    try:
+        yield
+    finally:
+        job.stack.admin().set_passwords({user: file.read_text().strip()})
+
+
+@contextmanager
+def missing_topic(job: JobStack) -> Iterator[None]:
+    """The topic of provisional records is gone; what it held is gone with it."""
+    job.stack.admin().delete_topics([TA_PROVISIONAL.name])
+    try:
+        yield
+    finally:
+        job.stack.admin().create_topics(TOPICS, "")
+
+
+@contextmanager
+def wrong_keys(job: JobStack) -> Iterator[None]:
+    """The job is configured with a secret key that is not its user's."""
+    file = user_files(job.stack.home)[1]
+    right = file.read_bytes()
+    file.write_bytes(b"wrong-secret-key\n")
+    try:
+        yield
+    finally:
+        file.write_bytes(right)
+
+
+@contextmanager
+def missing_bucket(job: JobStack) -> Iterator[None]:
+    """The store has no such bucket."""
+    bucket, away = (job.stack.home.data / "minio" / name for name in (BUCKET, ".away"))
+    job.stack.stop("minio")
+    bucket.rename(away)
+    job.stack.start("minio")
+    try:
+        yield
+    finally:
+        job.stack.stop("minio")
+        away.rename(bucket)
+        job.stack.start("minio")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (wrong_password, "uthentication failed"),
+        (missing_topic, TA_PROVISIONAL.name),
+        (wrong_keys, "SignatureDoesNotMatch"),
+        (missing_bucket, "NoSuchBucket"),
+    ],
+)
+def test_what_keeps_the_job_from_starting_is_told_and_when_it_is_mended_nothing_is_missing(
+    job: JobStack, fault: Callable[[JobStack], AbstractContextManager[None]], words: str
+) -> None:
+    with job.load():
+        with fault(job):
+            job.stack.kill("jobmanager")
+            job.wait_for_reason(words)
+            assert any(words in record.reason for record in job.stack.document().processes.values())
+        job.stack.wait_ready("jobmanager", READY_S)
+        job.wait_for_finals_after(time.time_ns())
+    job.prove()
+
+
+def test_checkpoints_that_fail_are_told_and_output_goes_on_when_they_succeed(job: JobStack) -> None:
+    with job.load():
+        job.stack.stop("minio")
+        job.wait_for_reason("checkpoints fail")
+        stalled_ns = time.time_ns()
+        job.stack.start("minio")
+        job.wait_for_finals_after(stalled_ns)
+    job.prove()

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from torghut.platform.artifacts import cache_directory
 from torghut.platform.chart import axe_file, fetch_chart
+from torghut.platform.waiting import wait_until
 
 MISSING: Final = "Chromium is not installed: run `make setup-browser` (Debian's chromium), or put it on the PATH"
 
@@ -28,6 +29,15 @@ class Watched:
     def hear(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.complaints.append(message.text)
+
+    def until(self, expression: str, deadline_s: float = 30.0) -> None:
+        """Wait until it holds on the page, asked through the debugger: the page's policy allows no other way."""
+
+        def pause(seconds: float) -> None:
+            self.page.wait_for_timeout(seconds * 1000)
+
+        asked = f"(() => {{ try {{ return !!({expression}); }} catch {{ return false; }} }})()"
+        wait_until(lambda: bool(self.page.evaluate(asked)), deadline_s, expression, sleep=pause)
 
     def serious(self) -> list[str]:
         """What axe finds serious or critical."""

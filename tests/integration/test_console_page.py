@@ -75,11 +75,11 @@ def test_the_chart_draws_what_the_topic_holds_and_goes_on_live(
 ) -> None:
     with watched(browser, f"{console.url}/?symbol=AAPL") as view, writing(job, "AAPL"):
         page = view.page
-        page.wait_for_function("torghut.rows.size >= 300")
+        view.until("torghut.rows.size >= 300")
         before = len(drawn(page))
-        page.wait_for_function(f"torghut.chart.drawn().length >= {before + 3}")
+        view.until(f"torghut.chart.drawn().length >= {before + 3}")
         expect(page.locator("#plot-title")).to_contain_text("AAPL 1")
-        page.wait_for_function("[...document.querySelectorAll('#values dd')].some(e => e.textContent === 'still open')")
+        view.until("[...document.querySelectorAll('#values dd')].some(e => e.textContent === 'still open')")
         candles = drawn(page)
         topic = job.newest(Channel.TA_BARS, "AAPL")
         finals = [second for second in candles if second in topic and second < time.time() - 5]
@@ -93,7 +93,7 @@ def test_the_chart_draws_what_the_topic_holds_and_goes_on_live(
 def test_longer_bars_are_rolled_up(browser: Browser, console: ConsoleProcess, job: Job) -> None:
     with watched(browser, f"{console.url}/?symbol=AAPL") as view:
         page = view.page
-        page.wait_for_function("torghut.rows.size >= 300")
+        view.until("torghut.rows.size >= 300")
         topic = job.newest(Channel.TA_BARS, "AAPL")
         page.keyboard.press("3")
         for start, candle in drawn(page).items():
@@ -107,7 +107,7 @@ def test_longer_bars_are_rolled_up(browser: Browser, console: ConsoleProcess, jo
 def test_overlays_and_panes_are_switched_by_button_and_key(browser: Browser, console: ConsoleProcess) -> None:
     with watched(browser, f"{console.url}/?symbol=AAPL") as view:
         page = view.page
-        page.wait_for_function("torghut.rows.size >= 300")
+        view.until("torghut.rows.size >= 300")
         lines = page.locator("#key-lines dt")
         expect(lines.filter(has_text="EMA 12")).to_have_count(1)
         page.get_by_role("button", name="EMA 12/26").click()
@@ -125,14 +125,14 @@ def test_overlays_and_panes_are_switched_by_button_and_key(browser: Browser, con
 def test_a_symbol_is_found_by_keyboard(browser: Browser, console: ConsoleProcess) -> None:
     with watched(browser, f"{console.url}/?symbol=AAPL") as view:
         page = view.page
-        page.wait_for_function(LIVE)
+        view.until(LIVE)
         page.keyboard.press("/")
         page.keyboard.type("ms")
         expect(page.get_by_role("option", name="MSFT")).to_be_visible()
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         expect(page.locator("#plot-title")).to_contain_text("MSFT")
-        page.wait_for_function("torghut.symbol === 'MSFT' && torghut.rows.size >= 300")
+        view.until("torghut.symbol === 'MSFT' && torghut.rows.size >= 300")
 
 
 def test_a_symbol_without_data_and_a_wrong_one_are_told(browser: Browser, console: ConsoleProcess, job: Job) -> None:
@@ -151,14 +151,14 @@ def test_a_lost_connection_is_told_and_healed_without_a_hole(
 ) -> None:
     with watched(browser, f"{console.url}/?symbol=AAPL") as view:
         page = view.page
-        page.wait_for_function("torghut.rows.size >= 300")
+        view.until("torghut.rows.size >= 300")
         console.stop()
         expect(page.locator("#connection")).to_contain_text("connection lost, last seen")
         expect(page.locator("#banner")).to_contain_text("What you see is from before")
         newest = job.seconds("AAPL", 60)
         console.start()
-        page.wait_for_function(LIVE)
-        page.wait_for_function(f"torghut.rows.newest === {newest}")
+        view.until(LIVE)
+        view.until(f"torghut.rows.newest === {newest}")
         topic = job.newest(Channel.TA_BARS, "AAPL")
         candles = drawn(page)
         assert set(candles) == set(topic)
@@ -167,7 +167,7 @@ def test_a_lost_connection_is_told_and_healed_without_a_hole(
 def test_a_broken_kafka_is_told_on_the_page(browser: Browser, console: ConsoleProcess, broker: RunningStack) -> None:
     with watched(browser, f"{console.url}/?symbol=AAPL") as view:
         page = view.page
-        page.wait_for_function(LIVE)
+        view.until(LIVE)
         broker.stop("kafka")
         try:
             expect(page.locator("#banner")).to_contain_text("kafka: Kafka does not answer", timeout=30_000)
@@ -179,8 +179,8 @@ def test_a_broken_kafka_is_told_on_the_page(browser: Browser, console: ConsolePr
 
 
 def _opened(view: Watched) -> None:
-    view.page.wait_for_function("document.querySelectorAll('#strip li').length === 7")
-    view.page.wait_for_function("torghut.rows.size >= 300")
+    view.until("document.querySelectorAll('#strip li').length === 7")
+    view.until("torghut.rows.size >= 300")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -200,7 +200,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, console: ConsoleP
         _opened(view)
         for path in ("/?symbol=AAPL", "/procedures"):
             view.page.goto(f"{console.url}{path}")
-            view.page.wait_for_function("document.querySelector('#connection').dataset.state === 'live'")
+            view.until("document.querySelector('#connection').dataset.state === 'live'")
             wide: int = view.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= PHONE["width"]
 

@@ -7,7 +7,7 @@ job or a forwarder is gone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -17,21 +17,28 @@ from prometheus_client.registry import Collector
 
 from torghut.console.health import HEARTBEAT_LOST_S, Observed
 from torghut.console.lag import Percentiles
+from torghut.console.procedures import RunCard
 from torghut.wire.status import TaStatus
 
 _TA_STATES: Final = ("RUNNING", "STARTING", "STALLED", "UNREACHABLE")
 
 
 class ConsoleMetrics(Collector):
-    """Counts of this process, and gauges of what `observed` knows when scraped. `rows` is the board's size."""
+    """Counts of this process, and gauges of what `observed` knows when scraped. `rows` is the board's size.
 
-    def __init__(self, observed: Callable[[], Observed], rows: Callable[[], int]) -> None:
+    `runs` are those of all procedures, the newest first.
+    """
+
+    def __init__(
+        self, observed: Callable[[], Observed], rows: Callable[[], int], runs: Callable[[], Sequence[RunCard]]
+    ) -> None:
         self.browsers = 0
         self.dropped: Counter[str] = Counter()
         self._updates = 0
         self._bytes = 0
         self._observed = observed
         self._rows = rows
+        self._runs = runs
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
@@ -66,6 +73,7 @@ class ConsoleMetrics(Collector):
         yield from _letters(seen)
         yield from _certificates(seen)
         yield from _latencies({"provisional": seen.provisional, "final": seen.final})
+        yield from _procedures(self._runs())
         if seen.ta is not None:
             yield from _job(seen, seen.ta)
 
@@ -88,6 +96,20 @@ def _roles(seen: Observed) -> Iterator[Metric]:
         alive = [s for s in seen.forwarders.values() if s.role == role and seen.age_s(s.ts) < HEARTBEAT_LOST_S]
         family.add_metric((role,), len(alive))
     yield family
+
+
+def _procedures(runs: Sequence[RunCard]) -> Iterator[Metric]:
+    """Of runs with the newest first."""
+    family = GaugeMetricFamily(
+        "torghut_procedure_runs", "Runs in the journals", labels=("target", "procedure", "phase", "verdict")
+    )
+    for labels, count in Counter((run.target, run.procedure, run.phase, run.verdict) for run in runs).items():
+        family.add_metric(labels, count)
+    yield family
+    last = GaugeMetricFamily("torghut_procedure_last_seconds", "How long the newest took", labels=("procedure",))
+    for procedure, run in {run.procedure: run for run in reversed(runs)}.items():
+        last.add_metric((procedure,), run.seconds)
+    yield last
 
 
 def _letters(seen: Observed) -> Iterator[Metric]:

@@ -95,13 +95,22 @@ class Procedures:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._directory = journal_directory(home)
+        self._read_at = ""
+        self._read: list[RunCard] = []
 
     def mark(self) -> str:
         """Another text whenever a journal has grown; cheap."""
         return " ".join(f"{path.stem}:{path.stat().st_size}" for path in self._paths())
 
-    def overview(self) -> Overview:
-        """The catalogue, and the newest hundred runs."""
+    def newest(self) -> list[RunCard]:
+        """Every run of every journal that can be read; read again only when a journal has grown."""
+        mark = self.mark()
+        if mark != self._read_at:
+            self._read_at, self._read = mark, self._runs()[0]
+        return self._read
+
+    def _runs(self) -> tuple[list[RunCard], list[str]]:
+        """All runs, the newest first, and why journals could not be read."""
         found: list[RunCard] = []
         problems: list[str] = []
         for path in self._paths():
@@ -110,6 +119,11 @@ class Procedures:
             except JournalError as error:
                 problems.append(str(error))
         found.sort(key=lambda run: run.started, reverse=True)
+        return found, problems
+
+    def overview(self) -> Overview:
+        """The catalogue, and the newest hundred runs."""
+        found, problems = self._runs()
         cards = [_procedure_card(procedure) for procedure in procedures(ports(self._home)).values()]
         targets = [path.stem for path in self._paths()]
         return Overview(cards, found[:_RUNS_SHOWN], targets, "; ".join(problems) or None)

@@ -49,8 +49,8 @@ async def run(settings: ConsoleSettings, kafka: KafkaSettings, home: Home, say: 
     observer = Observer(home, board, events)
     feed = KafkaFeed(kafka, lambda batch: _hand_over(loop, observer, batch))
     observer.reader = lambda: feed.state
-    metrics = ConsoleMetrics(observer.observed, lambda: board.rows)
     procedures = Procedures(home)
+    metrics = ConsoleMetrics(observer.observed, lambda: board.rows, procedures.newest)
     states = States(observer, procedures)
     lounge = Lounge(lambda: Watcher(board, events, states.newest), metrics)
     server = listen(settings, Api(observer, procedures, lounge, metrics, chart_file(cache_directory())))

@@ -1,8 +1,9 @@
-"""Prometheus with the alert rules; only there with `torghut up --with-metrics`."""
+"""Prometheus with the alert rules, and the rolling audit; only there with `torghut up --with-metrics`."""
 
 from __future__ import annotations
 
 import hashlib
+import sys
 
 import msgspec
 
@@ -16,19 +17,46 @@ from torghut.stack.context import Context
 from torghut.stack.document import PrometheusEndpoint
 from torghut.stack.errors import StackError
 from torghut.stack.service import HttpProbe, Service
+from torghut.stack.services import kafka
 
 PORTS = ("prometheus.http",)
+AUDIT_PORTS = ("audit.metrics",)
 _KEPT = "6h"
 
 
 def services(context: Context, others: tuple[Service, ...]) -> tuple[Service, ...]:
-    """The server that watches the others.
+    """The server that watches the others, and the audit that it asks.
 
     Raises:
         StackError: it is wanted, and its program is not there.
     """
     if not context.settings.with_metrics:
         return ()
+    audit = _audit(context)
+    server = _server(context, (*others, *audit))
+    return (*audit, server)
+
+
+def _audit(context: Context) -> tuple[Service, ...]:
+    """The rolling audit; only a simulated feed has a ledger to compare with."""
+    if not context.settings.is_simulated:
+        return ()
+    audit = Service(
+        name="audit",
+        command=(sys.executable, "-m", "torghut.monitoring.rolling"),
+        environment={
+            **kafka.client_environment(kafka.endpoint(context), "audit", context.settings.topic_prefix),
+            "TORGHUT_HOME": str(context.home.root),
+            "METRICS_PORT": str(context.ports.port(AUDIT_PORTS[0])),
+        },
+        probe=HttpProbe(f"http://{LOOPBACK}:{context.ports.port(AUDIT_PORTS[0])}/metrics"),
+        depends_on=("kafka", "provision", "sim"),
+        ports=context.named_ports(*AUDIT_PORTS),
+    )
+    return (audit,)
+
+
+def _server(context: Context, others: tuple[Service, ...]) -> Service:
     binary = program("prometheus", cache_directory())
     if binary is None:
         raise StackError("prometheus is not there: run `torghut up --with-metrics` again, which fetches it")
@@ -40,7 +68,7 @@ def services(context: Context, others: tuple[Service, ...]) -> tuple[Service, ..
         write_atomically(folder / "prometheus.json", scrape)
         write_atomically(folder / "alerts.json", msgspec.json.encode(rules()))
 
-    server = Service(
+    return Service(
         name="prometheus",
         command=(
             str(binary),
@@ -55,7 +83,6 @@ def services(context: Context, others: tuple[Service, ...]) -> tuple[Service, ..
         ports=context.named_ports(*PORTS),
         prepare=prepare,
     )
-    return (server,)
 
 
 def _targets(context: Context, others: tuple[Service, ...]) -> dict[str, tuple[str, ...]]:
@@ -70,6 +97,7 @@ def _targets(context: Context, others: tuple[Service, ...]) -> dict[str, tuple[s
         "jobmanager": (at("flink.jobmanager-metrics"),) if "jobmanager" in names else (),
         "taskmanager": (at("flink.taskmanager-metrics"),) if "taskmanager" in names else (),
         "minio": (at("minio.api", "/minio/v2/metrics/cluster"),) if "minio" in names else (),
+        "audit": (at(AUDIT_PORTS[0]),) if "audit" in names else (),
         "prometheus": (at("prometheus.http"),),
     }
 

@@ -6,7 +6,7 @@ topics is measured at the console (`torghut_ta_*`, `torghut_forwarders`), so tha
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -199,7 +199,7 @@ ALERTS: Final = (
 )
 
 
-def rules() -> dict[str, object]:
+def rules() -> dict[str, Any]:
     """All of them as Prometheus' rule file has them."""
     return {"groups": [{"name": "torghut", "interval": "5s", "rules": [_rule(alert) for alert in ALERTS]}]}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 INTERVAL = "5s"
 
 
-def configuration(targets: Mapping[str, tuple[str, ...]], rules: Path) -> dict[str, object]:
+def configuration(targets: Mapping[str, tuple[str, ...]], rules: Path) -> dict[str, Any]:
     """Scrape these jobs (name to `host:port` or `host:port/path`), and judge by the rules in the file."""
     return {
         "global": {"scrape_interval": INTERVAL, "evaluation_interval": INTERVAL, "scrape_timeout": "4s"},
@@ -17,7 +18,7 @@ def configuration(targets: Mapping[str, tuple[str, ...]], rules: Path) -> dict[s
     }
 
 
-def _job(name: str, addresses: tuple[str, ...]) -> dict[str, object]:
+def _job(name: str, addresses: tuple[str, ...]) -> dict[str, Any]:
     path = addresses[0].partition("/")[2]
     return {
         "job_name": name,

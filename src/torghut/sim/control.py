@@ -174,6 +174,10 @@ class SimControl:
         """Leave these symbols out of later subscriptions."""
         self.fault("partial_ack", symbols=symbols)
 
+    def unquoted(self, *symbols: str) -> None:
+        """Let nobody quote these symbols."""
+        self.fault("unquoted", symbols=symbols)
+
     def cancel(self, count: int = 1) -> None:
         """Cancel the newest trades."""
         self.fault("cancel", count=count)

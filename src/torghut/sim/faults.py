@@ -147,6 +147,12 @@ class PartialAck(Fault, frozen=True, kw_only=True, tag="partial_ack"):
     symbols: tuple[str, ...] = ()
 
 
+class Unquoted(Fault, frozen=True, kw_only=True, tag="unquoted"):
+    """Nobody quotes these symbols any more (quotes that do not happen). Standing."""
+
+    symbols: tuple[str, ...] = ()
+
+
 class Cancel(Fault, frozen=True, kw_only=True, tag="cancel"):
     """The newest trades that still stand are cancelled (events that happen)."""
 
@@ -179,11 +185,12 @@ AnyFault = (
     | HistoryError
     | Refuse
     | PartialAck
+    | Unquoted
     | Cancel
     | Correct
 )
 
-STANDING: Final = (ConnectionLimit, Mute, OutOfOrder, Delay, Duplicates, HistoryError, Refuse, PartialAck)
+STANDING: Final = (ConnectionLimit, Mute, OutOfOrder, Delay, Duplicates, HistoryError, Refuse, PartialAck, Unquoted)
 
 BY_NAME: Final[dict[str, type[Fault]]] = {str(kind.__struct_config__.tag): kind for kind in AnyFault.__args__}
 

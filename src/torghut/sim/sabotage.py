@@ -182,6 +182,10 @@ class Sabotage:
         self._tape.happen([changes.correction(trade, now, next(self._ids)) for trade in trades])
 
     @_apply.register
+    def _(self, fault: faults.Unquoted) -> None:
+        self._tape.unquoted = frozenset(fault.symbols)
+
+    @_apply.register
     def _(self, fault: faults.HistoryError) -> None:
         until = None if fault.seconds is None else self._tape.clock() + int(fault.seconds * NS_PER_S)
         self._history_api.fault = HistoryFault(fault.status, fault.requests, until)
@@ -205,6 +209,8 @@ class Sabotage:
             self._stream.refuse_until_ns = 0
         elif kind is faults.PartialAck:
             self._stream.partial_ack = frozenset()
+        elif kind is faults.Unquoted:
+            self._tape.unquoted = frozenset()
 
     def _of(self, conn: int | None, account: int | None) -> list[Connection]:
         return [

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from torghut.sim.changes import RecentTrades
-from torghut.sim.events import CHANNEL, Event
+from torghut.sim.events import CHANNEL, Event, Kind
 from torghut.sim.history import History
 from torghut.sim.ledger import Ledger
 from torghut.wire.times import NS_PER_S
@@ -28,6 +28,8 @@ class Tape:
         self.clock = clock
         self.counts: Counter[str] = Counter()
         self.recent = RecentTrades()
+        self.unquoted: frozenset[str] = frozenset()
+        """Symbols that nobody quotes: their quotes do not happen."""
         self._listeners: list[Listener] = []
         self._history_events = history_events
         self._history_age_ns = int(history_minutes * 60 * NS_PER_S)
@@ -58,6 +60,8 @@ class Tape:
 
     def happen(self, events: Sequence[Event]) -> None:
         """These events happen now."""
+        if self.unquoted:
+            events = [event for event in events if event.kind != Kind.QUOTE or event.symbol not in self.unquoted]
         if not events:
             return
         now = self.clock()

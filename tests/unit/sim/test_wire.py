@@ -531,6 +531,20 @@ def test_a_partial_acknowledgement_names_less_than_was_asked_for(play: Play) -> 
     play(scenario)
 
 
+def test_what_nobody_quotes_does_not_happen(play: Play) -> None:
+    async def scenario(sim: Sim) -> None:
+        async with sim.client() as client:
+            await client.subscribe(trades=["*"], quotes=["*"])
+            await sim.fault("unquoted", symbols=["MSFT"])
+            await sim.happen(quote("MSFT"), quote("AAPL"), trade(1, "MSFT"))
+            await sim.clear("unquoted")
+            await sim.happen(quote("MSFT"))
+            happened = [(message["T"], message["S"]) for message in await client.messages(3)]
+            assert happened == [("q", "AAPL"), ("t", "MSFT"), ("q", "MSFT")]
+
+    play(scenario)
+
+
 def test_trades_can_be_cancelled_and_corrected(play: Play) -> None:
     async def scenario(sim: Sim) -> None:
         async with sim.client() as client:

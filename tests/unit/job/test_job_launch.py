@@ -39,11 +39,11 @@ def kafka_that_says(monkeypatch: pytest.MonkeyPatch, code: int) -> KafkaSettings
     return load(KafkaSettings, {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9", "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"})
 
 
-@pytest.mark.parametrize("code", [KafkaError._AUTHENTICATION, KafkaError.UNKNOWN_TOPIC_OR_PART])  # noqa: SLF001 - librdkafka's local code
+@pytest.mark.parametrize("code", [KafkaError._AUTHENTICATION, KafkaError.UNKNOWN_TOPIC_OR_PART])
 def test_a_job_that_kafka_refuses_is_not_launched(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     with pytest.raises(KafkaRefusalError, match=r"cannot describe torghut\.trades\.v1"):
         check_kafka(kafka_that_says(monkeypatch, code))
 
 
 def test_a_broker_that_does_not_answer_keeps_no_job_from_its_launch(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_kafka(kafka_that_says(monkeypatch, KafkaError._ALL_BROKERS_DOWN))  # noqa: SLF001 - librdkafka's local code
+    check_kafka(kafka_that_says(monkeypatch, KafkaError._ALL_BROKERS_DOWN))

@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup setup-job setup-deploy manifests demo test test-slow test-deploy lint schemas lock bench clean
+.PHONY: help setup setup-job setup-browser screenshots setup-deploy manifests demo test test-slow test-deploy lint schemas lock bench clean
 help:                ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
@@ -24,6 +24,13 @@ $(VENV)/.installed: requirements/dev.lock requirements/uv.lock pyproject.toml
 
 demo: setup-job      ## the main job: the whole stack, a live table, and an audit of every event, bar and signal
 	@$(BIN)/torghut demo
+
+setup-browser:       ## Chromium for the slow tests of the console's page, by apt (as root, or with sudo)
+	@command -v chromium >/dev/null || { $(if $(filter 0,$(shell id -u)),,sudo) apt-get update -qq && \
+	  $(if $(filter 0,$(shell id -u)),,sudo) apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
+
+screenshots: $(VENV)/.installed ## docs/images, from the console of the running stack
+	@$(BIN)/python -m tools.screenshots
 
 setup-deploy: setup  ## what checks deploy/: kustomize, kubeconform, the schemas of custom resources (Go, Java 21)
 	@$(BIN)/python -m tools.deploy.validate --set-up

@@ -17,7 +17,7 @@ KUBERNETES_VERSION: Final = "v1.34.4"
 KUBERNETES: Final = OwnMain(
     "kubernetes", _OWN / "kubernetes", (f"k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}",)
 )
-"""All of Kubernetes in one program; twelve minutes of processor time."""
+"""The API server and kubectl in one program; ten minutes of processor time."""
 ETCD: Final = OwnMain("etcd", _OWN / "etcd")
 
 

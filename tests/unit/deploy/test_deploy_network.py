@@ -58,7 +58,7 @@ INTENT = {
     *product(["prometheus"], ["forwarder"], [9108]),
     *product(["prometheus"], JOB, [9249]),
     ("prometheus", "broker", 9404),
-    ("ingress", "console", 8088),
+    *product(["ingress", "prometheus"], ["console"], [8088]),
     *product(CLUSTER, CLUSTER, PORTS),
     *product(["strimzi"], CLUSTER, PORTS),
 }

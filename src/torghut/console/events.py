@@ -72,7 +72,7 @@ class EventLog:
     def ta(self, before: TaStatus | None, now: TaStatus) -> None:
         """Note a change of the job's state or version."""
         if before is None or (before.status, before.version) != (now.status, now.version):
-            words = f"job {now.version}: {now.status.lower()}"
+            words = f"job {now.version}: {now.status.lower()}{'' if now.reason == 'ok' else f', {now.reason}'}"
             self._add(now.ts, "flink", "ok" if now.status == "RUNNING" else "warn", words)
 
     def dead_letter(self, letter: DeadLetter) -> None:

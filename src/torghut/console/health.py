@@ -21,6 +21,8 @@ TA_STATUS_LOST_S: Final = 5.0
 CHECKPOINT_WARN_MS: Final = 10_000
 CHECKPOINT_BAD_MS: Final = 60_000
 
+_ON_ITS_WAY: Final = frozenset({"STARTING", "CREATED", "RESTARTING", "INITIALIZING", "RECONCILING"})
+
 Level: TypeAlias = Literal["ok", "warn", "bad", "off"]
 
 
@@ -195,13 +197,12 @@ def _flink(seen: Observed) -> Light:
     if ta.status == "RUNNING":
         idle = f", {len(ta.idle_partitions)} idle partitions" if ta.idle_partitions else ""
         return Light("flink", "ok", f"{words}{idle}")
-    stalled = ta.status == "STALLED"
-    return Light(
-        "flink",
-        "warn" if ta.status in ("STARTING", "CREATED", "RESTARTING", "INITIALIZING") else "bad",
-        f"{words}{': checkpoints fail, so output stands still' if stalled else ''}",
-        "minio-rotation" if stalled else "flink-rollback",
-    )
+    cause = "" if ta.reason == "ok" else f": {ta.reason}"
+    if ta.status in _ON_ITS_WAY:
+        return Light("flink", "warn", f"{words}{cause}")
+    if ta.status == "STALLED":
+        return Light("flink", "bad", f"{words}, so output stands still{cause}", "minio-rotation")
+    return Light("flink", "bad", f"{words}{cause}", "flink-rollback")
 
 
 def _checkpoints(seen: Observed) -> Light:

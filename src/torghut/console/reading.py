@@ -78,11 +78,17 @@ def decoder_of(prefix: str) -> Callable[[str, bytes], Record]:
 
 
 class KafkaFeed:
-    """Gives batches to `deliver`, which is called in the reading thread and may block it: that is the bound."""
+    """Gives batches to `deliver`, which is called in the reading thread and may block it: that is the bound.
 
-    def __init__(self, kafka: KafkaSettings, deliver: Callable[[Batch], None]) -> None:
+    `died` is told what nobody expected and the thread ended with.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, deliver: Callable[[Batch], None], died: Callable[[Exception], object]
+    ) -> None:
         self._kafka = kafka
         self._deliver = deliver
+        self._died = died
         self._decode = decoder_of(kafka.topic_prefix)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kafka", daemon=True)
@@ -101,6 +107,12 @@ class KafkaFeed:
         self._thread.join(10)
 
     def _run(self) -> None:
+        try:
+            self._keep_reading()
+        except Exception as error:  # noqa: BLE001 - a page that stands still unseen would be worse than none
+            self._died(error)
+
+    def _keep_reading(self) -> None:
         delays = backoff(*_RETRY_S)
         while not self._stop.is_set():
             try:

@@ -47,7 +47,12 @@ async def run(settings: ConsoleSettings, kafka: KafkaSettings, home: Home, say: 
     loop = asyncio.get_running_loop()
     board, events = Board(secrets.token_hex(4)), EventLog()
     observer = Observer(home, board, events)
-    feed = KafkaFeed(kafka, lambda batch: _hand_over(loop, observer, batch))
+    end: asyncio.Future[None] = loop.create_future()
+    feed = KafkaFeed(
+        kafka,
+        lambda batch: _hand_over(loop, observer, batch),
+        lambda error: loop.call_soon_threadsafe(_end, end, error),
+    )
     observer.reader = lambda: feed.state
     procedures = Procedures(home)
     metrics = ConsoleMetrics(observer.observed, lambda: board.rows, procedures.newest)
@@ -55,19 +60,30 @@ async def run(settings: ConsoleSettings, kafka: KafkaSettings, home: Home, say: 
     lounge = Lounge(lambda: Watcher(board, events, states.newest), metrics)
     server = listen(settings, Api(observer, procedures, lounge, metrics, chart_file(cache_directory())))
     say(f"http://{settings.host}:{server.port}/")
-    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _end, end, None)
     feed.start()
     server.start()
     looking = [loop.create_task(observer.look()), loop.create_task(watch_certificates(kafka, observer.certificates))]
     try:
-        await stop.wait()
+        await asyncio.wait([end, *looking], return_when=asyncio.FIRST_COMPLETED)
+        for ended in (end, *looking):
+            if ended.done():
+                ended.result()
     finally:
         for task in looking:
             task.cancel()
         await asyncio.to_thread(feed.close)
         await server.stop()
+
+
+def _end(end: asyncio.Future[None], error: Exception | None) -> None:
+    if end.done():
+        return
+    if error is None:
+        end.set_result(None)
+    else:
+        end.set_exception(error)
 
 
 def _give_way() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from torghut.console.health import lags, market_hours, strip
@@ -25,10 +26,11 @@ class States:
 
     def newest(self) -> tuple[int, State]:
         """The state, at most a second old, and its number."""
-        seen = self._observer.observed()
-        if seen.now_ns - self._made_ns >= _PERIOD_NS:
-            self._made_ns = seen.now_ns
+        now = time.time_ns()
+        if now - self._made_ns >= _PERIOD_NS:
+            self._made_ns = now
             self._number += 1
+            seen = self._observer.observed()
             self._state = State(
                 at=format_rfc3339(seen.now_ns),
                 live=seen.reader.live,

@@ -12,6 +12,7 @@ from torghut.runbooks.flink_rollback import FlinkRollback
 from torghut.runbooks.flink_upgrade import FlinkUpgrade
 from torghut.runbooks.kafka_produce_failure import KafkaProduceFailure
 from torghut.runbooks.kafka_rotation import KafkaRotation
+from torghut.runbooks.lag_spike import LagSpike
 from torghut.runbooks.minio_rotation import MinioRotation
 from torghut.runbooks.ports import Ports
 
@@ -23,6 +24,7 @@ PROCEDURES: Final[tuple[Callable[[Ports], Procedure], ...]] = (
     FlinkRollback,
     Alpaca406,
     KafkaProduceFailure,
+    LagSpike,
 )
 
 

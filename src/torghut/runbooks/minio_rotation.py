@@ -14,11 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from torghut.ops.errors import DriftError, PreconditionError, UnavailableError
+from torghut.ops.errors import DriftError, PreconditionError
 from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
 from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step, Undo
 from torghut.runbooks.job_ports import JobHealth
 from torghut.runbooks.ports import Change, Ports
+from torghut.runbooks.workloads import runs_for
 
 SECRET: Final = "s3"  # noqa: S105 - its name
 WORKLOAD: Final = "job"
@@ -62,7 +63,7 @@ class MinioRotation:
             )
         old = dict(self.ports.secrets.read(SECRET))
         new = {name: request.secrets.get(name, "").strip() or self.generate(name) for name in _KEYS}
-        if new[ACCESS_KEY] == old[ACCESS_KEY]:
+        if new[ACCESS_KEY] == old[ACCESS_KEY] and new != old:
             raise PreconditionError("the new access key is the old one: wanted a new user, so that both can work")
         reach, health = self.ports.store.reach(old), self.ports.job.health()
         if not health.works:
@@ -78,6 +79,8 @@ class MinioRotation:
 
     def steps(self, case: Case) -> tuple[Step, ...]:
         """New user, proof of its scope, seal, restart, proof by checkpoints, and the end of the old user."""
+        if case.facts["new"] == case.facts["old"]:
+            return (self._scope(case),)
         savepoint = (self._saving(case),) if case.options.get("savepoint") == "yes" else ()
         return (
             self._creating(case),
@@ -149,7 +152,7 @@ class MinioRotation:
 
         def is_back() -> Seen:
             secret = is_now(old)
-            return secret if not secret.holds else self._runs(lambda token: token != new)
+            return secret if not secret.holds else runs_for(self.ports, WORKLOAD, old, but_not=new)
 
         undo = Undo("the old keys back, and a restart of the job", is_back, back, deadline_s=300)
         return Step(
@@ -167,7 +170,7 @@ class MinioRotation:
         return Step(
             name="restart",
             does="restart the job, so that it reads the new keys",
-            check=lambda: self._runs(lambda token: token == new),
+            check=lambda: runs_for(self.ports, WORKLOAD, new),
             act=lambda: self.ports.workloads.restart(WORKLOAD, self._change(case, "restart for new keys", new)),
             undo=NOTHING_TO_UNDO,  # `seal` restarts on its way back
             deadline_s=300,
@@ -178,7 +181,7 @@ class MinioRotation:
         """Both sides of the change: state written under the old keys was read, and new state is written."""
 
         def look() -> Seen:
-            health, running = self._health(), self._runs(lambda token: token == case.facts["new"])
+            health, running = self._health(), runs_for(self.ports, WORKLOAD, case.facts["new"])
             if not running.holds:
                 return running
             if health.restored is None:
@@ -230,14 +233,6 @@ class MinioRotation:
     def _refused(self, keys: dict[str, str]) -> Seen:
         known = self.ports.store.reach(keys).known
         return Seen(not known, "the store takes the keys" if known else "the store refuses the keys")
-
-    def _runs(self, wanted: Callable[[str], bool]) -> Seen:
-        """Every process of the job is ready and was started for what is wanted."""
-        instances = self.ports.workloads.instances(WORKLOAD)
-        if not instances:
-            raise UnavailableError(f"no process of the {WORKLOAD} runs")
-        said = ", ".join(f"{i.name}: {i.reason}, started for {i.token or 'nothing special'}" for i in instances)
-        return Seen(all(wanted(i.token) and i.ready for i in instances), said)
 
     def _change(self, case: Case, message: str, token: str) -> Change:
         return Change(message, token, emergency=case.options.get("emergency") == "yes")

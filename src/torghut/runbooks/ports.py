@@ -13,6 +13,7 @@ from typing import Protocol
 
 from torghut.runbooks.job_ports import FlinkJob, StoreUsers
 from torghut.runbooks.kafka_ports import KafkaProbe, KafkaRepair, KafkaUsers
+from torghut.runbooks.lag_ports import LagMeter
 
 
 @dataclass(frozen=True)
@@ -172,3 +173,4 @@ class Ports:
     kafka_repair: KafkaRepair
     store: StoreUsers
     job: FlinkJob
+    lag: LagMeter

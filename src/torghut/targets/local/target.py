@@ -21,6 +21,7 @@ from torghut.targets.local.feed import LocalFeed
 from torghut.targets.local.job import LocalJob
 from torghut.targets.local.kafka import LocalKafkaProbe, LocalKafkaUsers
 from torghut.targets.local.kafka_repair import LocalKafkaRepair
+from torghut.targets.local.lag import LocalLag
 from torghut.targets.local.secrets import LocalSecrets
 from torghut.targets.local.status import LocalStatus
 from torghut.targets.local.store import LocalStore
@@ -44,6 +45,7 @@ def ports(home: Home) -> Ports:
         kafka_repair=LocalKafkaRepair(home, desired, secrets, users),
         store=LocalStore(home),
         job=LocalJob(home),
+        lag=LocalLag(home),
     )
 
 

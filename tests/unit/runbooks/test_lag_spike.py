@@ -1,0 +1,194 @@
+"""lag-spike: which figures mean which cause, and what is done about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.unit.ops.world import Desk
+from tests.unit.runbooks.cluster import Cluster
+
+from torghut.ops.approval import Nobody
+from torghut.ops.errors import PreconditionError
+from torghut.ops.procedure import Request
+from torghut.ops.runner import Outcome
+from torghut.runbooks.lag_diagnosis import BUSY, FEED_LAG_MS, LATE, PRODUCE_MS, REQUEST_MS, Cause, diagnose
+from torghut.runbooks.lag_ports import (
+    BrokerFigures,
+    FeedFigures,
+    JobFigures,
+    LagReading,
+    PartitionFigures,
+    TaskFigures,
+)
+from torghut.runbooks.lag_spike import BY_HAND, LagSpike
+
+FEED = FeedFigures("ok", {"trades": 500.0, "quotes": 1500.0}, 10.0)
+BROKER = BrokerFigures(queued=20, produce_ms=15.0, request_ms=3.0)
+PARTITION = PartitionFigures(0, trades=80.0, quotes=250.0, backlog=30, watermark_ms=2200.0)
+JOB = JobFigures(
+    works=True,
+    reason="ok",
+    parallelism=1,
+    bound_ms=2000,
+    idle_ms=30_000,
+    partitions=tuple(replace(PARTITION, number=number) for number in range(6)),
+    tasks=(TaskFigures("ta", 0.4, 0.0), TaskFigures("Source", 0.1, 0.1)),
+    late=0.004,
+    disorder_ms=900.0,
+    checkpoint_ms=60.0,
+)
+WELL = LagReading(4.0, FEED, BROKER, JOB)
+
+
+def with_partition(job: JobFigures, number: int, **figures: object) -> JobFigures:
+    changed = [replace(one, **figures) if one.number == number else one for one in job.partitions]  # type: ignore[arg-type]
+    return replace(job, partitions=tuple(changed))
+
+
+SILENT = replace(WELL, feed=replace(FEED, messages={}, lag_ms=None))
+UNQUOTED = replace(WELL, job=with_partition(JOB, 3, quotes=0.0, watermark_ms=9000.0))
+SLOW_JOB = replace(
+    WELL,
+    job=replace(
+        with_partition(JOB, 2, backlog=9000, watermark_ms=30_000.0),
+        tasks=(TaskFigures("ta", 0.99, 0.0), TaskFigures("Source", 0.05, 0.9)),
+    ),
+)
+LATE_FEED = replace(
+    WELL, feed=replace(FEED, lag_ms=5000.0), job=replace(JOB, partitions=(replace(PARTITION, watermark_ms=7000.0),) * 6)
+)
+SLOW_BROKER = replace(WELL, broker=BrokerFigures(queued=4000, produce_ms=1900.0, request_ms=700.0))
+DISORDER = replace(WELL, job=replace(JOB, late=0.12, disorder_ms=4800.0))
+
+READINGS = {
+    Cause.MUTED: SILENT,
+    Cause.FEED: LATE_FEED,
+    Cause.BROKER: SLOW_BROKER,
+    Cause.JOB: SLOW_JOB,
+    Cause.IDLE: UNQUOTED,
+    Cause.DISORDER: DISORDER,
+    Cause.FEED_DOWN: replace(SILENT, feed=replace(SILENT.feed, reason="alpaca_auth")),
+    Cause.JOB_DOWN: replace(WELL, job=replace(JOB, works=False, reason="the job is RESTARTING", partitions=())),
+}
+
+
+@pytest.mark.parametrize("cause", READINGS)
+def test_each_cause_is_recognised_with_evidence_and_nothing_else_is_blamed(cause: Cause) -> None:
+    found = diagnose(READINGS[cause])
+    assert found.cause is cause
+    assert found.evidence
+
+
+def test_a_well_reading_blames_nothing() -> None:
+    assert diagnose(WELL).cause is None
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        pytest.param(replace(WELL, feed=replace(FEED, lag_ms=FEED_LAG_MS - 1)), id="a feed a little late"),
+        pytest.param(replace(WELL, broker=BrokerFigures(900, PRODUCE_MS - 1, REQUEST_MS - 1)), id="a busy broker"),
+        pytest.param(replace(WELL, broker=BrokerFigures(0, None, None)), id="a broker that was not measured"),
+        pytest.param(replace(WELL, job=with_partition(JOB, 1, backlog=9000)), id="a job that catches up with ease"),
+        pytest.param(replace(WELL, job=replace(JOB, tasks=(TaskFigures("ta", BUSY, 0),))), id="a busy job on time"),
+        pytest.param(replace(WELL, job=replace(JOB, late=LATE / 2, disorder_ms=8000)), id="a few late reports"),
+        pytest.param(
+            replace(WELL, job=with_partition(JOB, 3, quotes=0.0, trades=0.0, watermark_ms=90_000.0, idle=True)),
+            id="an idle partition that nobody waits for",
+        ),
+        pytest.param(
+            replace(WELL, job=with_partition(JOB, 3, quotes=0.0, watermark_ms=2900.0)), id="quotes silent for a moment"
+        ),
+        pytest.param(replace(SILENT, feed=replace(SILENT.feed, expected=False)), id="a closed market"),
+    ],
+)
+def test_what_is_near_to_a_cause_is_none(reading: LagReading) -> None:
+    assert diagnose(reading).cause is None
+
+
+def test_one_silent_channel_while_the_other_speaks_is_a_muted_socket_and_not_idle_partitions() -> None:
+    silent = tuple(replace(one, quotes=0.0, watermark_ms=15_000.0) for one in JOB.partitions)
+    reading = replace(
+        WELL, feed=replace(FEED, messages={"trades": 500.0, "quotes": 0.0}), job=replace(JOB, partitions=silent)
+    )
+    assert diagnose(reading).cause is Cause.MUTED
+
+
+@pytest.mark.parametrize("hidden", [Cause.JOB, Cause.IDLE, Cause.DISORDER])
+@pytest.mark.parametrize("first", [Cause.MUTED, Cause.FEED, Cause.BROKER])
+def test_what_comes_first_on_the_way_hides_what_is_behind_it(first: Cause, hidden: Cause) -> None:
+    both = replace(READINGS[first], job=READINGS[hidden].job)
+    assert diagnose(both).cause is first
+
+
+def test_the_partitions_that_are_held_are_named() -> None:
+    assert diagnose(UNQUOTED).partitions == (3,)
+    assert "partition 3: quotes silent, event time 9000 ms behind" in diagnose(UNQUOTED).evidence
+
+
+# The procedure
+
+
+def cure(desk: Desk, cluster: Cluster) -> Outcome:
+    return desk.runner(LagSpike(cluster.ports())).run("lag-spike", Request(), "r")
+
+
+@pytest.mark.parametrize(
+    ("cause", "name", "value"),
+    [
+        (Cause.JOB, "job.parallelism", "2"),
+        (Cause.IDLE, "job.setting.TA_IDLE_TIMEOUT_MS", "2000"),
+        (Cause.DISORDER, "job.setting.TA_WATERMARK_MS", "6000"),
+    ],
+)
+def test_the_job_is_deployed_through_a_savepoint_with_what_the_cause_asks_for(
+    tmp_path: Path, cause: Cause, name: str, value: str
+) -> None:
+    cluster = Cluster(readings=[READINGS[cause], READINGS[cause], WELL])
+    assert cure(Desk(tmp_path), cluster).ok
+    assert cluster.committed[name] == value
+    assert cluster.restored is not None
+    assert cluster.restored.uri in cluster.savepoints.values()
+
+
+@pytest.mark.parametrize(("cause", "workload"), [(Cause.MUTED, "forwarder"), (Cause.BROKER, "kafka")])
+def test_what_is_stuck_is_restarted_and_nothing_else(tmp_path: Path, cause: Cause, workload: str) -> None:
+    cluster = Cluster(readings=[READINGS[cause], WELL])
+    assert cure(Desk(tmp_path), cluster).ok
+    assert cluster.restarts == [f"{workload} r/restart"]
+    assert cluster.changes == [f"restart for {cause}"]
+
+
+@pytest.mark.parametrize("cause", BY_HAND)
+def test_what_is_not_ours_to_mend_changes_nothing_and_is_said(tmp_path: Path, cause: Cause) -> None:
+    cluster = Cluster(readings=[READINGS[cause]])
+    with pytest.raises(PreconditionError, match=cause.value):
+        cure(Desk(tmp_path), cluster)
+    assert cluster.changes == []
+
+
+def test_without_a_yes_nothing_is_restarted(tmp_path: Path) -> None:
+    cluster = Cluster(readings=[SILENT])
+    procedure = LagSpike(cluster.ports())
+    outcome = Desk(tmp_path).runner(procedure, approver=Nobody()).run("lag-spike", Request(), "r")
+    assert (outcome.waits, cluster.changes) == (True, [])
+
+
+def test_lag_that_comes_back_has_not_stayed_down(tmp_path: Path) -> None:
+    cluster = Cluster(readings=[SILENT, *[WELL, WELL, SILENT] * 2, SILENT])
+    outcome = cure(Desk(tmp_path), cluster)
+    assert not outcome.ok
+
+
+def test_nothing_late_is_said_and_changes_nothing(tmp_path: Path) -> None:
+    cluster = Cluster(readings=[WELL])
+    assert cure(Desk(tmp_path), cluster).ok
+    assert cluster.changes == []
+
+
+def test_a_job_with_a_slot_for_every_partition_is_not_scaled(tmp_path: Path) -> None:
+    cluster = Cluster(readings=[replace(SLOW_JOB, job=replace(SLOW_JOB.job, parallelism=6))])
+    with pytest.raises(PreconditionError, match="every one of the 6 partitions has a slot"):
+        cure(Desk(tmp_path), cluster)

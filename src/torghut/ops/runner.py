@@ -15,7 +15,7 @@ from torghut.ops.execution import Execution, NotApprovedError, Timing
 from torghut.ops.journal import Anchor, Journal
 from torghut.ops.lock import Lock
 from torghut.ops.plan import Plan, PlanBook, check_drift, make_plan
-from torghut.ops.procedure import Case, Procedure, Request, Rollback
+from torghut.ops.procedure import Basis, Case, Procedure, Request, Rollback
 from torghut.ops.redaction import Redactor
 from torghut.ops.report import RunReport
 from torghut.ops.state import Event, Note, Phase, RunState, runs, start_note
@@ -176,6 +176,7 @@ class Runner:
         if (plan := records.plans.find(run_id)) is not None:
             check_drift(plan, basis)
         records.redactor.learn(basis.secrets.values())
+        _refuse_told_secrets(basis, records.redactor)
         records.vault.seal(run_id, basis.secrets)
         note = start_note(run_id, procedure.name, request.options, basis.facts, self.who)
         self._append(Note(note.run, note.event, self.timing.now_ns(), note.who, what=note.what, facts=note.facts))
@@ -256,6 +257,13 @@ class Runner:
         head = self.records.journal.head()
         if head.lines and head not in self.records.anchor.heads()[-1:]:
             self.records.anchor.keep(head, what)
+
+
+def _refuse_told_secrets(basis: Basis, redactor: Redactor) -> None:
+    """A fact that holds a secret would reach the journal redacted, and the steps with it."""
+    told = [name for name, value in basis.facts.items() if redactor.clean(value) != value]
+    if told:
+        raise PreconditionError(f"{', '.join(told)}: a fact holds what is sealed as a secret; nothing was changed")
 
 
 def _outcome(state: RunState, what: str, *, waits: bool = False) -> Outcome:

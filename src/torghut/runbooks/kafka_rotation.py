@@ -55,7 +55,7 @@ class KafkaRotation:
         roles = self._roles(request.options.get("roles", ""))
         for role in roles:
             facts |= self._found(role, way)
-            sealed |= {f"{role}.old.{name}": value for name, value in self._read(role).items()}
+            sealed[f"{role}.old_password"] = self._read(role)["password"]
             sealed[f"{role}.password"] = secrets.token_urlsafe(24)
             facts[f"{role}.new"] = self.ports.secrets.digest_of(
                 {"username": facts[f"{role}.new_user"], "password": sealed[f"{role}.password"]}
@@ -283,4 +283,4 @@ def _new(case: Case, role: str) -> dict[str, str]:
 
 
 def _old(case: Case, role: str) -> dict[str, str]:
-    return {name: case.secret(f"{role}.old.{name}") for name in ("username", "password")}
+    return {"username": case.facts[f"{role}.old_user"], "password": case.secret(f"{role}.old_password")}

@@ -172,3 +172,10 @@ def test_the_report_has_every_step_and_is_kept(desk: Desk, world: World) -> None
     report = RunReport.of(runner.history()[0])
     assert ([step.name for step in report.steps], report.verdict) == (["first", "second"], "ok")
     assert sorted(path.name for path in (desk.directory / "reports").iterdir()) == ["r.json", "r.md"]
+
+
+def test_a_fact_that_holds_a_secret_is_refused_before_anything_happens(desk: Desk, world: World) -> None:
+    example = Example(world, TWO, basis=Basis(facts={"user": "torghut-2"}, secrets={"old": "torghut"}))
+    with pytest.raises(PreconditionError, match="user: a fact holds what is sealed"):
+        desk.runner(example).run("example", Request(), "r")
+    assert (world.effects, list(desk.sealed())) == ([], [])

@@ -14,7 +14,7 @@ from torghut.ops.execution import Timing
 from torghut.ops.journal import Head, Journal
 from torghut.ops.lock import FileLock
 from torghut.ops.plan import PlanBook
-from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
+from torghut.ops.procedure import Basis, Case, Input, Procedure, Request, Rollback
 from torghut.ops.redaction import Redactor
 from torghut.ops.runner import Records, Runner
 from torghut.ops.step import Seen, Step, Undo
@@ -163,6 +163,7 @@ class Desk:
 
     def __init__(self, directory: Path, fuse: Fuse | None = None, rng: Random | None = None) -> None:
         self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
         self.fuse = fuse or Fuse()
         self.rng = rng or Random(0)
         self.anchor = Heads()
@@ -182,7 +183,9 @@ class Desk:
         self.fuse.spark()
         return written
 
-    def runner(self, *procedures: Example, approver: Approver | None = None, witness: Witness | None = None) -> Runner:
+    def runner(
+        self, *procedures: Procedure, approver: Approver | None = None, witness: Witness | None = None
+    ) -> Runner:
         redactor = Redactor()
         records = Records(
             journal=self.journal(redactor),

@@ -189,7 +189,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="PartDown",
-        expr='up{job!="forwarder"} == 0',
+        expr='up{job=~"console|jobmanager|taskmanager|minio|audit|(torghut/)?ta"} == 0',
         hold="2m",
         severity="ticket",
         summary="{{ $labels.job }} does not answer",

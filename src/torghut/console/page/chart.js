@@ -4,7 +4,7 @@ import {
   CandlestickSeries, HistogramSeries, LineSeries, LineStyle, createChart, createSeriesMarkers,
 } from "/vendor/lightweight-charts.mjs";
 import { startOf } from "./rows.js";
-import { colour } from "./theme.js";
+import { palette } from "./theme.js";
 
 /** What can be switched on and off; `field` is the row's name of it, `pane` where it is drawn. */
 export const SWITCHES = [
@@ -30,6 +30,9 @@ export const LINES = [
   { switch: "rsi", field: "rsi14", title: "RSI 14", tint: "vwap", tagged: true },
   { switch: "spread", field: "spread", title: "Spread", tint: "vwap5", tagged: true },
 ];
+// Read from the style sheet once for each theme: asking it for every bar would cost more than drawing.
+let tints = {};
+const tint = (name) => tints[name];
 const PANE_HEIGHT = 0.22;
 const REDRAW_BEYOND = 4800; // points on the chart before it is drawn anew from what is kept
 
@@ -63,6 +66,7 @@ export class Chart extends EventTarget {
 
   /** Make the chart anew: after a switch or another theme. */
   build() {
+    tints = palette();
     const range = this.#chart?.timeScale().getVisibleLogicalRange();
     this.#chart?.remove();
     this.#chart = createChart(this.#place, options());
@@ -78,8 +82,8 @@ export class Chart extends EventTarget {
 
   #addPrice() {
     this.#candles = this.#chart.addSeries(CandlestickSeries, {
-      upColor: "transparent", downColor: colour("down"), borderUpColor: colour("up"), borderDownColor: colour("down"),
-      wickUpColor: colour("up"), wickDownColor: colour("down"), priceLineColor: colour("text-weak"),
+      upColor: "transparent", downColor: tint("down"), borderUpColor: tint("up"), borderDownColor: tint("down"),
+      wickUpColor: tint("up"), wickDownColor: tint("down"), priceLineColor: tint("text-weak"),
       lastValueVisible: true,
     });
     this.#markers = createSeriesMarkers(this.#candles, []);
@@ -103,12 +107,12 @@ export class Chart extends EventTarget {
     this.#lines = LINES.filter((line) => this.#on.has(line.switch)).map((line) => ({
       field: line.field,
       series: this.#chart.addSeries(LineSeries, {
-        ...thin(line.tagged ? line.title : ""), color: colour(line.tint), lineWidth: 1.5, lineStyle: line.style ?? LineStyle.Solid,
+        ...thin(line.tagged ? line.title : ""), color: tint(line.tint), lineWidth: 1.5, lineStyle: line.style ?? LineStyle.Solid,
       }, paneOf(line.switch)),
     }));
     const rsi = this.#lines.find((line) => line.field === "rsi14");
     for (const price of [30, 70]) {
-      rsi?.series.createPriceLine({ price, color: colour("grid-strong"), lineWidth: 1, lineStyle: LineStyle.Dashed,
+      rsi?.series.createPriceLine({ price, color: tint("grid-strong"), lineWidth: 1, lineStyle: LineStyle.Dashed,
         axisLabelVisible: false, title: "" });
     }
     this.#chart.panes().forEach((pane, index) => pane.setStretchFactor(index === 0 ? 1 : PANE_HEIGHT));
@@ -151,7 +155,7 @@ export class Chart extends EventTarget {
 
   #mark(bars) {
     this.#markers.setMarkers(bars.filter((bar) => bar.revised && bar.o !== undefined).map((bar) => ({
-      time: bar.t, position: "aboveBar", shape: "circle", size: 0.6, color: colour("revised"), id: `revised-${bar.t}`,
+      time: bar.t, position: "aboveBar", shape: "circle", size: 0.6, color: tint("revised"), id: `revised-${bar.t}`,
     })));
   }
 
@@ -179,14 +183,14 @@ function options() {
   return {
     autoSize: true,
     layout: {
-      background: { color: "transparent" }, textColor: colour("text"), fontFamily: "inherit", attributionLogo: false,
-      panes: { separatorColor: colour("grid-strong"), separatorHoverColor: colour("grid-strong"), enableResize: true },
+      background: { color: "transparent" }, textColor: tint("text"), fontFamily: "inherit", attributionLogo: false,
+      panes: { separatorColor: tint("grid-strong"), separatorHoverColor: tint("grid-strong"), enableResize: true },
     },
-    grid: { vertLines: { color: colour("grid") }, horzLines: { color: colour("grid") } },
+    grid: { vertLines: { color: tint("grid") }, horzLines: { color: tint("grid") } },
     crosshair: { mode: 0 },
-    rightPriceScale: { borderColor: colour("grid-strong") },
+    rightPriceScale: { borderColor: tint("grid-strong") },
     timeScale: {
-      borderColor: colour("grid-strong"), timeVisible: true, secondsVisible: true, barSpacing: 7, rightOffset: 4,
+      borderColor: tint("grid-strong"), timeVisible: true, secondsVisible: true, barSpacing: 7, rightOffset: 4,
     },
   };
 }
@@ -197,17 +201,17 @@ function candle(bar) {
   if (bar.o === undefined) return { time: bar.t };
   const drawn = { time: bar.t, open: bar.o, high: bar.h, low: bar.l, close: bar.c };
   if (!bar.open) return drawn;
-  const tint = colour(bar.c >= bar.o ? "up-open" : "down-open");
-  return { ...drawn, color: bar.c >= bar.o ? "transparent" : tint, borderColor: tint, wickColor: tint };
+  const pale = tint(bar.c >= bar.o ? "up-open" : "down-open");
+  return { ...drawn, color: bar.c >= bar.o ? "transparent" : pale, borderColor: pale, wickColor: pale };
 }
 
 function volume(bar) {
-  return { time: bar.t, value: bar.v, color: colour(bar.c >= bar.o ? "up-open" : "down-open") };
+  return { time: bar.t, value: bar.v, color: tint(bar.c >= bar.o ? "up-open" : "down-open") };
 }
 
 function histogram(bar) {
   if (bar.macd_hist === undefined) return { time: bar.t };
-  return { time: bar.t, value: bar.macd_hist, color: colour(bar.macd_hist >= 0 ? "up-open" : "down-open") };
+  return { time: bar.t, value: bar.macd_hist, color: tint(bar.macd_hist >= 0 ? "up-open" : "down-open") };
 }
 
 function point(bar, field) {

@@ -19,9 +19,15 @@ export function toggleTheme() {
   apply();
 }
 
-/** A colour of the style sheet. */
-export function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const NAMES = [
+  "up", "down", "up-open", "down-open", "revised", "ema12", "ema26", "band", "vwap", "vwap5", "text", "text-weak", "grid",
+  "grid-strong",
+];
+
+/** The colours of the style sheet that a canvas needs, by name. */
+export function palette() {
+  const style = getComputedStyle(document.documentElement);
+  return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
 dark.addEventListener("change", apply);

@@ -48,11 +48,11 @@ PRODUCE_MS: Final = 500.0
 REQUEST_MS: Final = 500.0
 BUSY: Final = 0.8
 BACKPRESSURED: Final = 0.4
-BACKLOG_S: Final = 2.0
-"""So many seconds of input behind is more than a checkpoint or a collection of garbage explains."""
+BACKLOG_S: Final = 4.0
+"""So many seconds of input behind is more than a checkpoint, garbage, or figures two seconds old explain."""
 LEAST_BACKLOG: Final = 200
-HELD_MS: Final = 3000.0
-"""Beyond the bound: batches, ticks and a heartbeat of the sources take some hundred milliseconds."""
+HELD_MS: Final = 4000.0
+"""Beyond the bound: batches and ticks take some hundred milliseconds, and figures are up to two seconds old."""
 _CONNECTED: Final = frozenset({"ok", "stale_feed", "repairing"})
 LATE: Final = 0.02
 """Late prints are normal (reports of other venues); two of a hundred are not."""

@@ -153,6 +153,8 @@ JOB_SETTINGS: Final[Mapping[str, str | int | bool]] = {
     "heartbeat.timeout": "5000 ms",
     "heartbeat.rpc-failure-threshold": 2,
     "fs.s3a.path.style.access": "true",
+    # What REST tells of metrics is otherwise up to ten seconds old: a healthy job would look late.
+    "metrics.fetcher.update-interval": "1000 ms",
     "metrics.reporters": "prom",
     "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
     "web.submit.enable": False,

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -81,6 +82,7 @@ def _read(
     document: StackDocument, settings: Settings, submission: TaSubmission, reader: TopicReader, topics: tuple[str, ...]
 ) -> LagReading:
     partitions = reader.partitions()
+    _wake(document)
     first_ends, first, begun = _ends(reader, partitions), _scrape(document), time.monotonic()
     requests = list(_requests(reader, partitions[:1]))
     wait_until(lambda: time.monotonic() >= begun + SPAN_S, SPAN_S + 1, "the span of the reading", 0.05)
@@ -104,6 +106,14 @@ def _read(
         ),
         job=_job(document, submission, _Written(reader, topics, ends, grown)),
     )
+
+
+def _wake(document: StackDocument) -> None:
+    """Flink fetches its metrics when it is asked, and answers with those that it fetched before."""
+    if document.flink is not None:
+        with suppress(FlinkError), Flink(document.flink.rest_url) as flink:
+            for vertex in flink.job(document.flink.job_id).vertices:
+                flink.metrics(document.flink.job_id, vertex.id, ())
 
 
 def _ends(reader: TopicReader, partitions: list[Partition]) -> dict[Partition, int]:
@@ -189,7 +199,7 @@ def _asked(flink: Flink, job: Job, base: JobFigures, written: _Written) -> JobFi
     for vertex in job.vertices:
         names = flink.metrics(job.jid, vertex.id, ())
         values = flink.metrics(job.jid, vertex.id, [name for name in names if _wanted(name)])
-        tasks.append(TaskFigures(vertex.name.split(" ")[0][:40], *(_worst(values, share) for share in _SHARES)))
+        tasks.append(TaskFigures(vertex.name.partition(" -> ")[0], *(_worst(values, share) for share in _SHARES)))
         positions |= _positions(values)
         shown |= readings({name: values[name] for name in names_of(values)})
     newest = flink.checkpoints(job.jid).latest.completed

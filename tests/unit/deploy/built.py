@@ -50,6 +50,11 @@ def pods(name: str) -> list[Pods]:
     return [*_of_deployments(name), *_of_flink(name)]
 
 
+def kafka_clients(name: str) -> list[Pods]:
+    """Those of them that talk to Kafka: all but the simulator."""
+    return [one for one in pods(name) if one.owner != "sim"]
+
+
 def _of_deployments(name: str) -> Iterator[Pods]:
     for one in of_kind(name, "Deployment"):
         template = one["spec"]["template"]

@@ -65,11 +65,16 @@ def test_what_git_does_not_say_is_undone() -> None:
         ("KafkaTopic", "FlinkDeployment"),
         ("KafkaUser", "Deployment"),
         ("KafkaTopic", "Deployment"),
-        ("Deployment", "PodMonitor"),
     ],
 )
 def test_what_is_needed_comes_before_who_needs_it(name: str, before: str, after: str) -> None:
     assert max(map(wave, of_kind(name, before))) < min(map(wave, of_kind(name, after)))
+
+
+@pytest.mark.parametrize("monitored", ["dev", "prod"])
+def test_who_is_watched_comes_before_who_watches(monitored: str) -> None:
+    watching = of_kind(monitored, "PodMonitor", "ServiceMonitor", "PrometheusRule")
+    assert max(map(wave, of_kind(monitored, "Deployment"))) < min(map(wave, watching))
 
 
 def test_what_operators_write_is_no_drift() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.unit.deploy.built import environment, of_kind, pods, secrets_of, the
+from tests.unit.deploy.built import environment, kafka_clients, of_kind, pods, secrets_of, the
 
 from torghut.platform.kafka.acls import Acl, Operation, Resource, acls, username
 from torghut.wire.topics import TOPICS, Role
@@ -51,7 +51,7 @@ def test_topics_and_users_belong_to_the_cluster(name: str) -> None:
 
 
 def test_a_pod_has_the_password_of_the_user_that_it_is(name: str) -> None:
-    for one in pods(name):
+    for one in kafka_clients(name):
         user = environment(name, one)["KAFKA_USERNAME"]
         assert (user, "password") in set(secrets_of(one))
         assert not {(username(role), "password") for role in Role if username(role) != user} & set(secrets_of(one))
@@ -74,7 +74,7 @@ def test_clients_are_told_the_listener_that_the_cluster_has(name: str) -> None:
     cluster = the(name, "Kafka", "torghut")
     (listener,) = cluster["spec"]["kafka"]["listeners"]
     space = cluster["metadata"]["namespace"]
-    for one in pods(name):
+    for one in kafka_clients(name):
         servers = environment(name, one)["KAFKA_BOOTSTRAP_SERVERS"]
         assert servers == f"torghut-kafka-bootstrap.{space}.svc:{listener['port']}"
     assert (listener["tls"], listener["authentication"]) == (True, {"type": "scram-sha-512"})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.deploy.built import Pods, environment, of_kind, pods, the
+from tests.unit.deploy.built import Pods, environment, kafka_clients, of_kind, pods, the
 
 from torghut.config import AlpacaKeys, AlpacaSettings, KafkaSettings, Settings, Symbols, load
 from torghut.console.settings import ConsoleSettings
@@ -52,20 +52,20 @@ def told(name: str, one: Pods, directory: Path) -> dict[str, str]:
 
 
 def test_every_program_takes_its_settings(name: str, tmp_path: Path) -> None:
-    for one in pods(name):
+    for one in kafka_clients(name):
         for group in GROUPS[one.owner]:
             load(group, told(name, one, tmp_path))
 
 
 def test_kafka_is_reached_with_tls_and_a_password(name: str, tmp_path: Path) -> None:
-    for one in pods(name):
+    for one in kafka_clients(name):
         client = load(KafkaSettings, told(name, one, tmp_path)).client()
         assert client["security.protocol"] == "SASL_SSL"
         assert client["sasl.mechanism"] == "SCRAM-SHA-512"
 
 
 def test_every_file_that_a_variable_names_is_mounted(name: str) -> None:
-    for one in pods(name):
+    for one in kafka_clients(name):
         mounts = tuple(f"{mount['mountPath']}/" for mount in one.container["volumeMounts"])
         files = {key: value for key, value in environment(name, one).items() if key.endswith("_FILE")}
         assert files
@@ -143,7 +143,9 @@ def test_the_job_is_no_wider_than_its_topics(name: str) -> None:
     assert parallelism <= partitions
 
 
-@pytest.mark.parametrize(("overlay", "brokers", "copies", "in_sync"), [("dev", 1, 1, 1), ("prod", 3, 3, 2)])
+@pytest.mark.parametrize(
+    ("overlay", "brokers", "copies", "in_sync"), [("dev", 1, 1, 1), ("drill", 1, 1, 1), ("prod", 3, 3, 2)]
+)
 def test_records_are_kept_as_often_as_there_are_brokers(overlay: str, brokers: int, copies: int, in_sync: int) -> None:
     assert the(overlay, "KafkaNodePool", "broker")["spec"]["replicas"] == brokers
     for topic in of_kind(overlay, "KafkaTopic"):

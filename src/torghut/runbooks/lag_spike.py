@@ -2,7 +2,7 @@
 
 Read the figures of every stretch from the feed to the final record and name the cause. A late feed is its owner's to
 mend; a muted socket is reconnected (restart of the forwarder); a slow broker is restarted; a job that does not keep up
-gets one more slot; a silent topic is waited for no longer than the watermark's bound; a bound that out-of-order data
+gets twice the slots; a silent topic is waited for no longer than the watermark's bound; a bound that out-of-order data
 exceed is raised to what they need. Each act needs approval; the job is changed through a savepoint. Verify that the
 lag fell and stayed down: several readings in a row find nothing late.
 """
@@ -159,7 +159,7 @@ def _setting(cause: Cause | None, reading: LagReading) -> tuple[str, str]:
     if cause is Cause.JOB:
         if job.parallelism >= len(job.partitions):
             raise PreconditionError(f"every one of the {job.parallelism} partitions has a slot: a faster machine helps")
-        return PARALLELISM, str(job.parallelism + 1)
+        return PARALLELISM, str(min(2 * job.parallelism, len(job.partitions)))
     if cause is Cause.IDLE:
         if job.idle_ms <= max(_LEAST_IDLE_MS, job.bound_ms):
             raise PreconditionError(f"a silent topic is waited for {job.idle_ms} ms only: waiting less gains nothing")

@@ -8,7 +8,7 @@ from typing import Final
 
 from torghut.audit import AuditRequest, run
 from torghut.audit.errors import AuditError
-from torghut.audit.report import Report
+from torghut.audit.report import BarCounts, Report
 from torghut.audit.ta.terms import TermsSettings
 from torghut.config import ConfigError, load
 from torghut.ops.errors import UnavailableError
@@ -16,6 +16,7 @@ from torghut.ops.witness import Testimony
 from torghut.stack.errors import StackError
 from torghut.stack.home import Home
 from torghut.stack.running import RunningStack
+from torghut.stack.submission import submitted_variables
 
 _MARGIN_NS: Final = 2_000_000_000
 """Before the run began: what was under way at that moment counts."""
@@ -38,11 +39,17 @@ class LocalWitness:
                 kafka=stack.kafka("audit"),
                 ledger=Path(sim.ledger_dir),
                 since_ns=since_ns - _MARGIN_NS,
-                terms=load(TermsSettings).terms(),
+                terms=load(TermsSettings, submitted_variables(self.home)).terms(),
             )
             return _testimony(run(request))
         except (AuditError, ConfigError, StackError) as error:
             raise UnavailableError(str(error)) from error
+
+
+def _finals(name: str, counts: BarCounts) -> dict[str, float]:
+    """What the job wrote, against what it had to; nothing in a stack without the job."""
+    found = {"final": counts.final, "missing": counts.missing, "doubled": counts.duplicated, "wrong": counts.wrong}
+    return {f"{name}_{what}": float(number) for what, number in found.items() if number is not None}
 
 
 def _testimony(report: Report) -> Testimony:
@@ -53,6 +60,8 @@ def _testimony(report: Report) -> Testimony:
         "duplicated": float(sum(channel.duplicated for channel in channels)),
         "repaired": float(sum(channel.repaired for channel in channels)),
         "max_gap_ms": float(report.max_gap_ms or 0),
+        **_finals("bars", report.bars),
+        **_finals("signals", report.signals),
     }
     said = ", ".join(f"{name} {value:,.0f}" for name, value in figures.items())
     return Testimony(report.verdict == "ok", f"audit {report.verdict}: {said}", figures)

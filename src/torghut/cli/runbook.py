@@ -34,6 +34,7 @@ Secrets = Annotated[
     typer.Option("--secret", help="A secret input: NAME=FILE, or NAME=- for a line of stdin. Asked for if missing."),
 ]
 Id = Annotated[str | None, typer.Option("--id", help="Names this request: the same id again changes nothing.")]
+Authority = Annotated[bool, typer.Option("--ca", help="kafka-rotation: the authority instead of the passwords.")]
 Emergency = Annotated[
     bool, typer.Option("--emergency", help="In force first, committed after; automated sync is paused meanwhile.")
 ]
@@ -71,6 +72,7 @@ def plan(
     *,
     target: Target = "local",
     emergency: Emergency = False,
+    ca: Authority = False,
     as_json: Json = False,
 ) -> None:
     """Look, change nothing: the state found, what each step would change, what it needs, the expected interruption.
@@ -78,7 +80,7 @@ def plan(
     A run with the plan's id refuses to start when what the plan found has changed since.
     """
     runner = _runner(target)
-    request = _request(_procedure(runner, name), given, secrets, emergency=emergency)
+    request = _request(_procedure(runner, name), _with(given, ca=ca), secrets, emergency=emergency)
     made = runner.plan(name, request, run_id or _new_id(name))
     if as_json:
         print_json(made)
@@ -95,12 +97,13 @@ def run(
     *,
     target: Target = "local",
     emergency: Emergency = False,
+    ca: Authority = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Run a procedure. 0: done and verified; 1: failed (what was undone is said); 2: not begun; 3: to be resumed."""
     runner = _runner(target, yes=yes, quiet=as_json)
-    request = _request(_procedure(runner, name), given, secrets, emergency=emergency)
+    request = _request(_procedure(runner, name), _with(given, ca=ca), secrets, emergency=emergency)
     _end(runner, runner.run(name, request, run_id or _new_id(name)), as_json=as_json)
 
 
@@ -184,6 +187,10 @@ class _Terminal:
 
     def approves(self, question: str) -> bool:
         return typer.confirm(question, default=False, err=True)
+
+
+def _with(given: list[str] | None, *, ca: bool) -> list[str]:
+    return [*(given or []), *(["ca=yes"] if ca else [])]
 
 
 def _request(procedure: Procedure, given: list[str] | None, secrets: list[str] | None, *, emergency: bool) -> Request:

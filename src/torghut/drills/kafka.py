@@ -18,13 +18,13 @@ from torghut.drills.scene import Scene
 from torghut.platform.files import PRIVATE, make_private_directory, write_atomically
 from torghut.platform.kafka.acls import Acl, Operation, Resource, acls_of
 from torghut.platform.kafka.admin import Admin
+from torghut.platform.kafka.authority import BROKER, KEYSTORE
 from torghut.platform.kafka.certificates import CertificateFiles, ensure_certificates, issue
 from torghut.platform.waiting import wait_until
 from torghut.runbooks.doctor import Health
 from torghut.runbooks.kafka_ports import Cause
 from torghut.runbooks.ports import Change, Ports
 from torghut.stack.desired import set_running
-from torghut.targets.local.kafka_repair import BROKER, KEYSTORE
 from torghut.targets.local.quota import LocalQuota
 from torghut.targets.local.target import ports
 from torghut.wire.topics import BARS_1M, QUOTES, TRADES, Role, Topic, full_name

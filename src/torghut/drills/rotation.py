@@ -10,7 +10,7 @@ from torghut.targets.local.target import ports
 
 @dataclass(frozen=True)
 class KafkaRotated:
-    """New credentials of every client that runs. What it leaves is a valid state, so nothing is put back."""
+    """New credentials, or another authority, of every client that runs. What it leaves is valid."""
 
     cause: str = "second-user"
     name: str = "kafka-rotation"
@@ -26,7 +26,7 @@ class KafkaRotated:
 
     def command(self, scene: Scene) -> tuple[str, ...]:  # noqa: ARG002 - the protocol's
         """By this way."""
-        return self.name, "--set", f"way={self.cause}"
+        return self.name, "--set", "ca=yes" if self.cause == "ca" else f"way={self.cause}"
 
     def judge(self, scene: Scene, code: int) -> str | None:
         """It ended well, and the old user is gone where there is a new one."""

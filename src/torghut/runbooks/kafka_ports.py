@@ -142,3 +142,39 @@ class KafkaRepair(Protocol):
     def lift_quota(self, role: str, change: Change) -> None:
         """No quota on the role's user."""
         ...
+
+
+class KafkaAuthority(Protocol):
+    """The authority behind the brokers' certificate, in generations, and the truststore of the clients."""
+
+    def serving(self) -> str:
+        """The generation that the brokers show now, by a fresh handshake with each."""
+        ...
+
+    def trusted(self) -> tuple[str, ...]:
+        """The generations that the clients' truststore holds."""
+        ...
+
+    def exists(self, generation: str) -> bool:
+        """Whether there is such a generation."""
+        ...
+
+    def following(self, generation: str) -> str:
+        """The name of the one after it."""
+        ...
+
+    def make(self, generation: str, change: Change) -> None:
+        """Make a generation; nobody shows or trusts it yet."""
+        ...
+
+    def remove(self, generation: str, change: Change) -> None:
+        """Forget a generation."""
+        ...
+
+    def trust(self, generations: tuple[str, ...], change: Change) -> None:
+        """Let the clients' truststore hold exactly these; clients read it when they start."""
+        ...
+
+    def serve(self, generation: str, change: Change) -> None:
+        """Let the brokers show this generation's certificate."""
+        ...

@@ -18,6 +18,7 @@ from typing import Final
 from torghut.ops.errors import DriftError, PreconditionError
 from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
 from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step, Undo
+from torghut.runbooks.kafka_ca import AuthorityRotation
 from torghut.runbooks.ports import Change, Ports
 from torghut.runbooks.workloads import runs_for
 
@@ -38,6 +39,7 @@ class KafkaRotation:
     rollback: Rollback = Rollback.ON_FAILURE
     inputs: tuple[Input, ...] = (
         Input("way", f"{SECOND} or {IN_PLACE}", default=SECOND),
+        Input("ca", "yes: rotate the authority behind the brokers' certificate instead", default=""),
         Input("roles", "forwarder, ta, or both as forwarder+ta; by default those that run", default=""),
     )
 
@@ -48,6 +50,8 @@ class KafkaRotation:
             PreconditionError: no such way or role, or a role's present login does not work.
             DriftError: a Secret in force is not the one that the desired state names.
         """
+        if request.options.get("ca") == "yes":
+            return AuthorityRotation(self.ports).prepare()
         way = request.options.get("way", SECOND)
         if way not in {SECOND, IN_PLACE}:
             raise PreconditionError(f"way={way}: wanted {SECOND} or {IN_PLACE}")
@@ -71,6 +75,8 @@ class KafkaRotation:
 
     def steps(self, case: Case) -> tuple[Step, ...]:
         """Per role: user, Secret, copy; then restarts, proofs, and the end of the old users."""
+        if case.facts.get("ca") == "yes":
+            return AuthorityRotation(self.ports).steps(case)
         roles = case.facts["roles"].split("+")
         return (
             *(step for role in roles for step in self._credentials(case, role)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from torghut.runbooks.job_ports import FlinkJob, StoreUsers
-from torghut.runbooks.kafka_ports import KafkaProbe, KafkaRepair, KafkaUsers
+from torghut.runbooks.kafka_ports import KafkaAuthority, KafkaProbe, KafkaRepair, KafkaUsers
 from torghut.runbooks.lag_ports import LagMeter
 
 
@@ -171,6 +171,7 @@ class Ports:
     kafka: KafkaProbe
     kafka_users: KafkaUsers
     kafka_repair: KafkaRepair
+    kafka_authority: KafkaAuthority
     store: StoreUsers
     job: FlinkJob
     lag: LagMeter

@@ -91,6 +91,7 @@ class Cluster:
             kafka=nothing,
             kafka_users=nothing,
             kafka_repair=nothing,
+            kafka_authority=nothing,
             store=_Store(self),
             job=_Job(self),
             lag=_Lag(self),

@@ -40,6 +40,11 @@ class System:
     count: int = 1
     limited: bool = False
     token: str = ""
+    authorities: list[str] = field(default_factory=lambda: ["0"])
+    serving: str = "0"
+    trusted: tuple[str, ...] = ("0",)
+    trusts: tuple[str, ...] = ("0",)
+    """What the forwarder trusts: the truststore when it started."""
     restarts: list[str] = field(default_factory=list)
     started_with: dict[str, dict[str, str]] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
@@ -54,6 +59,8 @@ class System:
         keys, login = self.started_with["alpaca"], self.started_with["kafka.forwarder"]
         old = keys == OLD_KEYS and login["password"] == PASSWORD
         accepted = keys in self.valid_keys and self.users.get(login["username"]) == login["password"]
+        if self.serving not in self.trusts or (self.sick and self.trusts == ("1",)):
+            return False
         return accepted and (old or not self.sick) and not self.found and not self.limited
 
     def changed(self, what: str) -> None:
@@ -71,6 +78,7 @@ class System:
             "kafka": kafka,
             "kafka_users": _Users(self),
             "kafka_repair": kafka,
+            "kafka_authority": _Authority(self),
         }
         others = {part.name: None for part in fields(Ports) if part.name not in mine}
         return Ports(**mine, **cast("Any", others))
@@ -149,6 +157,7 @@ class _Workloads:
         self.system.token = change.token
         self.system.restarts.append(change.token)
         self.system.started_with = {name: dict(values) for name, values in self.system.secret.items()}
+        self.system.trusts = self.system.trusted
         self.system.limited = self.system.limited and bool(self.system.strays)
         self.system.fuse.spark()
 
@@ -220,6 +229,46 @@ class _Users:
     def login(self, values: Mapping[str, str]) -> Login:
         accepted = self.system.users.get(values["username"]) == values["password"]
         return Login(accepted, f"{values['username']} {'logged in' if accepted else 'was refused'}")
+
+
+@dataclass
+class _Authority:
+    system: System
+
+    def serving(self) -> str:
+        self.system.fuse.spark()
+        return self.system.serving
+
+    def trusted(self) -> tuple[str, ...]:
+        return self.system.trusted
+
+    def exists(self, generation: str) -> bool:
+        return generation in self.system.authorities
+
+    def following(self, generation: str) -> str:
+        return str(int(generation) + 1)
+
+    def make(self, generation: str, change: Change) -> None:
+        self.system.changed(change.message)
+        self.system.authorities.append(generation)
+        self.system.fuse.spark()
+
+    def remove(self, generation: str, change: Change) -> None:
+        self.system.changed(change.message)
+        self.system.authorities.remove(generation)
+        self.system.fuse.spark()
+
+    def trust(self, generations: tuple[str, ...], change: Change) -> None:
+        self.system.changed(change.message)
+        self.system.trusted = generations
+        self.system.fuse.spark()
+
+    def serve(self, generation: str, change: Change) -> None:
+        assert self.system.ready, "a client that is connected must trust what is shown next"
+        self.system.changed(change.message)
+        self.system.serving = generation
+        self.system.fuse.spark()
+        assert self.system.ready
 
 
 @dataclass

@@ -94,6 +94,35 @@ def test_killed_at_any_moment_and_resumed_it_ends_in_the_new_state_or_the_old_on
     assert moment > 20
 
 
+def rotate_authority(system: System) -> tuple[Procedure, Request]:
+    return KafkaRotation(system.ports()), Request({"ca": "yes"})
+
+
+def test_the_authority_is_rotated_without_a_moment_in_which_a_client_does_not_trust_it(tmp_path: Path) -> None:
+    system = System()
+    outcome = run(Desk(tmp_path), system, rotate_authority, "r")
+    assert outcome.ok, outcome.what
+    assert (system.serving, system.trusts, system.ready) == ("1", ("1",), True)
+
+
+def test_an_authority_rotation_killed_at_any_moment_and_resumed_ends_with_the_new_one(tmp_path: Path) -> None:
+    for moment in range(1000):
+        fuse = Fuse(moment)
+        system, desk = System(fuse=fuse), Desk(tmp_path / str(moment), fuse)
+        try:
+            run(desk, system, rotate_authority, "r")
+        except Killed:
+            fuse.left = None
+            outcome = run(desk, system, rotate_authority, "r")
+            if not outcome.phase.is_over:
+                outcome = desk.runner(rotate_authority(system)[0]).resume("r")
+        else:
+            break
+        assert outcome.ok, (moment, outcome.what)
+        assert (system.serving, system.trusts, system.authorities) == ("1", ("1",), ["0", "1"]), moment
+    assert moment > 20
+
+
 def test_keys_that_the_feed_refuses_change_nothing(tmp_path: Path) -> None:
     system = System(valid_keys=[OLD_KEYS])
     with pytest.raises(PreconditionError, match="the new keys were not accepted: history; nothing was changed"):

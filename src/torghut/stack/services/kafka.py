@@ -48,7 +48,7 @@ def services(context: Context) -> tuple[Service, ...]:
         name="kafka",
         command=it.command,
         environment={},
-        probe=TlsProbe(it.ports.clients, it.certificates.ca),
+        probe=TlsProbe(it.ports.clients, it.certificates.truststore),
         ports=context.named_ports(*PORTS),
         grace_s=20.0,
         prepare=prepare,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-from torghut.platform.files import write_atomically
 from torghut.platform.kafka.admin import Admin
+from torghut.platform.kafka.authority import FIRST, UNKNOWN, Authorities
 from torghut.platform.kafka.certificates import CertificateFiles
+from torghut.platform.kafka.probe import parse_servers
 from torghut.runbooks.ports import Change
 from torghut.stack.home import Home
 from torghut.stack.provision import admin_of
@@ -17,10 +17,6 @@ from torghut.targets.local.kafka import LocalKafkaUsers, asking, role_acls
 from torghut.targets.local.quota import LocalQuota
 from torghut.targets.local.secrets import LocalSecrets
 from torghut.wire.topics import TOPICS, full_name
-
-BROKER: Final = 1
-KEYSTORE: Final = "listener.name.clients.ssl.keystore.location"
-"""Overrides, while it is set, the certificate that clients see; the broker itself goes on with its own."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +33,20 @@ class LocalKafkaRepair:
         self.state.apply({"workload.kafka.run": "yes"}, change)
 
     def restore_certificate(self, change: Change) -> None:  # noqa: ARG002 - the files are no part of the desired state
-        """Take the override away: the certificate of the start was made by the authority and is renewed at each."""
+        """The certificate of the newest authority that the clients trust, renewed if need be."""
         with asking():
-            self._admin().set_broker(BROKER, {KEYSTORE: None})
+            authorities = self._authorities()
+            newest = next((g for g in reversed(authorities.trusted()) if g != UNKNOWN), FIRST)
+            authorities.make(newest)
+            authorities.serve(newest, self._admin())
 
     def restore_truststore(self, change: Change) -> None:  # noqa: ARG002 - as above
-        """The authority as it is."""
-        files = CertificateFiles(self.home.secrets / "kafka")
+        """The authority of the certificate that the broker shows."""
         with asking():
-            write_atomically(files.truststore, files.ca.read_bytes())
+            authorities = self._authorities()
+            host, port = parse_servers(RunningStack(self.home).document().kafka.bootstrap_servers)[0]
+            serving = authorities.serving(host, port)
+            authorities.trust((FIRST if serving == UNKNOWN else serving,))
 
     def restore_user(self, role: str, change: Change) -> None:
         """The user of the Secret, with its password and permissions."""
@@ -73,6 +74,9 @@ class LocalKafkaRepair:
     def lift_quota(self, role: str, change: Change) -> None:  # noqa: ARG002 - as above
         """No limit on the role's user."""
         LocalQuota(self.home).lift(self.users.name(role))
+
+    def _authorities(self) -> Authorities:
+        return Authorities(CertificateFiles(self.home.secrets / "kafka"))
 
     def _admin(self) -> Admin:
         return admin_of(self.home)

@@ -20,6 +20,7 @@ from torghut.targets.local.desired import LocalDesired
 from torghut.targets.local.feed import LocalFeed
 from torghut.targets.local.job import LocalJob
 from torghut.targets.local.kafka import LocalKafkaProbe, LocalKafkaUsers
+from torghut.targets.local.kafka_authority import LocalKafkaAuthority
 from torghut.targets.local.kafka_repair import LocalKafkaRepair
 from torghut.targets.local.lag import LocalLag
 from torghut.targets.local.secrets import LocalSecrets
@@ -42,6 +43,7 @@ def ports(home: Home) -> Ports:
         status=LocalStatus(home),
         kafka=LocalKafkaProbe(home, secrets, users),
         kafka_users=users,
+        kafka_authority=LocalKafkaAuthority(home),
         kafka_repair=LocalKafkaRepair(home, desired, secrets, users),
         store=LocalStore(home),
         job=LocalJob(home),

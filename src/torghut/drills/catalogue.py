@@ -12,6 +12,7 @@ DRILLS: Final[tuple[Drill, ...]] = (
     alpaca.ExpiredKey(),
     rotation.KafkaRotated("second-user"),
     rotation.KafkaRotated("in-place"),
+    rotation.KafkaRotated("ca"),
     *connections.LIMITS,
     *kafka.FAILURES,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from torghut.drills import alpaca, connections, kafka, rotation
+from torghut.drills import alpaca, connections, flink, kafka, lag, rotation
 from torghut.drills.drill import Drill
 
 DRILLS: Final[tuple[Drill, ...]] = (
@@ -15,6 +15,8 @@ DRILLS: Final[tuple[Drill, ...]] = (
     rotation.KafkaRotated("ca"),
     *connections.LIMITS,
     *kafka.FAILURES,
+    *flink.DRILLS,
+    *lag.SPIKES,
 )
 
 

@@ -73,7 +73,8 @@ class LocalJob:
         contents = Repository(self.home.desired.parent).contents(self.home.desired.name)
         submissions = (parse_desired(content, "a commit").settings.ta for content in contents)
         deployed = [submission.tag for submission in submissions if submission is not None]
-        return tuple(tag for tag in dict.fromkeys(reversed(deployed)) if tag != deployed[-1])
+        known = self.versions()
+        return tuple(tag for tag in dict.fromkeys(reversed(deployed)) if tag != deployed[-1] and tag in known)
 
     def take_savepoint(self, name: str) -> None:
         """Into a directory of this name."""

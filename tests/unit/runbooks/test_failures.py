@@ -82,6 +82,7 @@ def test_what_destroys_or_overrules_waits_for_approval(tmp_path: Path) -> None:
     assert (outcome.waits, system.changes) == (True, [])
 
 
+@pytest.mark.timeout(600)
 def test_a_repair_killed_at_any_moment_and_resumed_is_made_once(tmp_path: Path) -> None:
     for moment in range(500):
         fuse = Fuse(moment)

@@ -67,6 +67,7 @@ def test_a_rotation_whose_client_does_not_come_back_is_undone_to_the_old_state(
 
 @pytest.mark.parametrize("rotation", ROTATIONS)
 @pytest.mark.parametrize("sick", [False, True])
+@pytest.mark.timeout(600)
 def test_killed_at_any_moment_and_resumed_it_ends_in_the_new_state_or_the_old_one(
     tmp_path: Path, rotation: Callable[[System], tuple[Procedure, Request]], *, sick: bool
 ) -> None:
@@ -105,6 +106,7 @@ def test_the_authority_is_rotated_without_a_moment_in_which_a_client_does_not_tr
     assert (system.serving, system.trusts, system.ready) == ("1", ("1",), True)
 
 
+@pytest.mark.timeout(600)
 def test_an_authority_rotation_killed_at_any_moment_and_resumed_ends_with_the_new_one(tmp_path: Path) -> None:
     for moment in range(1000):
         fuse = Fuse(moment)

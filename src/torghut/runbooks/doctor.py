@@ -13,6 +13,9 @@ import msgspec
 
 from torghut.ops.errors import RefusedError, UnavailableError
 from torghut.runbooks.kafka_diagnosis import stretches
+from torghut.runbooks.lag_diagnosis import Cause as LagCause
+from torghut.runbooks.lag_diagnosis import diagnose
+from torghut.runbooks.lag_spike import BY_HAND
 from torghut.runbooks.ports import Ports
 
 KAFKA: Final = "kafka-produce-failure"
@@ -80,6 +83,17 @@ def forwarder(ports: Ports) -> Iterator[Remark]:
         yield Remark(f"forwarder {instance.name}", instance.reason, cause, "" if instance.ready else mends)
 
 
+def lag(ports: Ports) -> Iterator[Remark]:
+    """Whether signals are late, and why; takes some seconds. What is down is told by the others."""
+    if "job.tag" not in ports.desired.live():
+        yield Remark("lag", "no job is deployed")
+        return
+    found = diagnose(ports.lag.read())
+    cause = found.cause if found.cause is not LagCause.FEED_DOWN else None
+    mends = LAG if cause and cause not in BY_HAND else ""
+    yield Remark("lag", found.said, cause.value if cause else "", mends)
+
+
 def drift(ports: Ports) -> Iterator[Remark]:
     """Whether the target and its secrets are as Git says."""
     differences = ports.desired.drift()
@@ -93,6 +107,7 @@ EXAMINATIONS: Final[tuple[tuple[str, Examination], ...]] = (
     ("kafka", kafka),
     ("alpaca keys", keys),
     ("forwarder", forwarder),
+    ("lag", lag),
     ("desired state", drift),
 )
 

@@ -7,7 +7,7 @@ and emits nothing, `stranger` cannot read any state but its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 from tests.unit.ops.world import Fuse
@@ -81,21 +81,16 @@ class Cluster:
         return self.users.get(keys["access_key"]) == keys["secret_key"]
 
     def ports(self) -> Ports:
-        nothing = cast("Any", None)
-        return Ports(
-            desired=_Desired(self),
-            secrets=_Secrets(self),
-            workloads=cast("Any", _Workloads(self)),
-            feed=nothing,
-            status=nothing,
-            kafka=nothing,
-            kafka_users=nothing,
-            kafka_repair=nothing,
-            kafka_authority=nothing,
-            store=_Store(self),
-            job=_Job(self),
-            lag=_Lag(self),
-        )
+        mine: dict[str, Any] = {
+            "desired": _Desired(self),
+            "secrets": _Secrets(self),
+            "workloads": _Workloads(self),
+            "store": _Store(self),
+            "job": _Job(self),
+            "lag": _Lag(self),
+        }
+        others = {part.name: None for part in fields(Ports) if part.name not in mine}
+        return Ports(**mine, **cast("Any", others))
 
 
 @dataclass

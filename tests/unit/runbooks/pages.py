@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.unit.runbooks.cluster import NEW, Cluster
+from tests.unit.runbooks.readings import READINGS
 from tests.unit.runbooks.system import NEW_KEYS, System
 
 from torghut.ops.procedure import Case, Procedure, Request
 from torghut.ops.step import Step
 from torghut.runbooks.alpaca_406 import Alpaca406
 from torghut.runbooks.alpaca_rotation import AlpacaRotation
+from torghut.runbooks.flink_rollback import FlinkRollback
+from torghut.runbooks.flink_upgrade import FlinkUpgrade
 from torghut.runbooks.kafka_ports import Cause, Found
 from torghut.runbooks.kafka_produce_failure import KafkaProduceFailure
 from torghut.runbooks.kafka_rotation import IN_PLACE, SECOND, KafkaRotation
+from torghut.runbooks.lag_diagnosis import Cause as LagCause
+from torghut.runbooks.lag_spike import LagSpike
+from torghut.runbooks.minio_rotation import MinioRotation
 
 DOCS = Path(__file__).parents[3] / "docs" / "runbooks"
 BEGIN, END = "<!-- facts: made by tests/unit/runbooks/pages.py -->\n", "<!-- end of facts -->\n"
@@ -25,6 +32,14 @@ def _broken() -> System:
     return System(found=[Found(Cause.TOPIC_MISSING, "a topic is not there", "a topic")])
 
 
+def _cluster() -> Cluster:
+    return Cluster(tags=["good", "TAG"])
+
+
+def _late(cause: LagCause) -> Make:
+    return lambda: (LagSpike(Cluster(readings=[READINGS[cause]]).ports()), Request())
+
+
 PAGES: dict[str, dict[str, Make]] = {
     "alpaca-rotation": {"": lambda: (AlpacaRotation(System().ports()), Request({}, NEW_KEYS))},
     "kafka-rotation": {
@@ -34,6 +49,13 @@ PAGES: dict[str, dict[str, Make]] = {
     },
     "alpaca-406": {"": lambda: (Alpaca406(System().ports()), Request({"release_s": "180"}))},
     "kafka-produce-failure": {"": lambda: (KafkaProduceFailure(_broken().ports()), Request())},
+    "minio-rotation": {"": lambda: (MinioRotation(Cluster().ports()), Request({"savepoint": "yes"}, NEW))},
+    "flink-upgrade": {"": lambda: (FlinkUpgrade(_cluster().ports()), Request({"tag": "TAG", "state": "savepoint"}))},
+    "flink-rollback": {"": lambda: (FlinkRollback(_cluster().ports()), Request({"tag": "TAG", "from": "latest"}))},
+    "lag-spike": {
+        "What is stuck is restarted": _late(LagCause.MUTED),
+        "The job is changed": _late(LagCause.JOB),
+    },
 }
 """Page to its variants, each with a heading."""
 

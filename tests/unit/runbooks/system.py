@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 from tests.unit.ops.world import Fuse
+from tests.unit.runbooks.readings import WELL
 
 from torghut.ops.errors import UnavailableError
 from torghut.runbooks.kafka_ports import Cause, Found, Login
+from torghut.runbooks.lag_ports import LagReading
 from torghut.runbooks.ports import Change, FeedAnswer, ForwarderHealth, Instance, Ports
 
 OLD_KEYS = {"key_id": "OLD-KEY-ID", "secret_key": "old-secret-key"}
@@ -79,6 +81,7 @@ class System:
             "kafka_users": _Users(self),
             "kafka_repair": kafka,
             "kafka_authority": _Authority(self),
+            "lag": _Lag(self),
         }
         others = {part.name: None for part in fields(Ports) if part.name not in mine}
         return Ports(**mine, **cast("Any", others))
@@ -269,6 +272,15 @@ class _Authority:
         self.system.serving = generation
         self.system.fuse.spark()
         assert self.system.ready
+
+
+@dataclass
+class _Lag:
+    system: System
+
+    def read(self) -> LagReading:
+        self.system.fuse.spark()
+        return WELL
 
 
 @dataclass

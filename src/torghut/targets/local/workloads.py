@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -113,8 +113,9 @@ def _lines(log: Path, since_ns: int) -> Iterator[str]:
 
 
 def _time_ns(line: str) -> int:
+    """When a line was written: of our JSON lines, and of Java's (`2026-11-23 14:00:00,123 ...`); 0 when it is neither."""
     try:
-        stamp = msgspec.json.decode(line, type=_Line).timestamp
-        return int(datetime.fromisoformat(stamp).replace(tzinfo=UTC).timestamp() * 1e9)
+        stamp = msgspec.json.decode(line, type=_Line).timestamp if line.startswith("{") else line[:23].replace(",", ".")
+        return int(datetime.fromisoformat(stamp).astimezone().timestamp() * 1e9)
     except (msgspec.DecodeError, ValueError):
         return 0

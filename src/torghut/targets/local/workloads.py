@@ -113,7 +113,7 @@ def _lines(log: Path, since_ns: int) -> Iterator[str]:
 
 
 def _time_ns(line: str) -> int:
-    """When a line was written: of our JSON lines, and of Java's (`2026-11-23 14:00:00,123 ...`); 0 when it is neither."""
+    """When a line was written: our JSON lines, Java's (`2026-11-23 14:00:00,123 ...`); 0 for others."""
     try:
         stamp = msgspec.json.decode(line, type=_Line).timestamp if line.startswith("{") else line[:23].replace(",", ".")
         return int(datetime.fromisoformat(stamp).astimezone().timestamp() * 1e9)

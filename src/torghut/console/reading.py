@@ -54,6 +54,12 @@ class Batch(NamedTuple):
     live: bool
 
 
+def _is_news(message: Message) -> bool:
+    """Whether a broker said something: a record, or that there are no more."""
+    error = message.error()
+    return error is None or error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's local code
+
+
 class ReaderState(msgspec.Struct, frozen=True):
     """How reading goes. `problem` is None while it goes well; `skipped` counts records that nobody understands."""
 
@@ -155,13 +161,23 @@ class KafkaFeed:
             consumer.assign([TopicPartition(*partition, offset) for partition, offset in self._positions.items()])
             while not self._stop.is_set():
                 self._take(consumer.consume(_BATCH, timeout=_POLL_S))
+                if self._broken is not None:
+                    self._ask_again(consumer)
         finally:
             consumer.close()
+
+    def _ask_again(self, consumer: Consumer) -> None:
+        """Quiet topics bring no news that Kafka is back: ask for it."""
+        try:
+            consumer.get_watermark_offsets(TopicPartition(*next(iter(self._positions))), timeout=1.0, cached=False)
+        except KafkaException:
+            return
+        self._broken = None
 
     def _take(self, messages: Sequence[Message]) -> None:
         records = [record for message in messages if (record := self._record(message)) is not None]
         live = self.state.live or all(self._positions[partition] >= end for partition, end in self._ends.items())
-        if messages:
+        if any(_is_news(message) for message in messages):
             self._broken = None
         self._say(None if self._broken is None else f"Kafka does not answer: {self._broken.str()}", live=live)
         if records:
@@ -177,6 +193,7 @@ class KafkaFeed:
                 self._positions[partition] = max(offset, self._positions[partition])
                 return None
             if error.retriable():
+                self._broken = error
                 return None
             raise KafkaException(error)
         self._positions[partition] = offset + 1

@@ -77,7 +77,13 @@ def test_who_comes_back_misses_nothing_and_gets_nothing_twice(console: ConsolePr
         job.second("AAPL", second)
     job.second("AAPL", newest - 5, revision=1, shift=1.0)
     job.flush()
-    wait_until(lambda: len(console.rows("AAPL")) == len(seen) + 20, 10, "the new rows")
+
+    def arrived() -> bool:
+        rows = console.rows("AAPL")
+        finals = [row for row in rows.values() if row.get("signal_rank", -2) >= 0]
+        return len(finals) == len(seen) + 20 and rows[newest - 5].get("signal_rank") == 1
+
+    wait_until(arrived, 20, "the new rows")
     with console.browser() as socket:
         wish = {"type": "watch", "symbol": "AAPL", "epoch": update["epoch"], "cursor": update["cursor"]}
         socket.send(msgspec.json.encode(wish).decode())

@@ -16,20 +16,24 @@ OPERATOR: Final = "ta"
 
 
 class Observer:
-    """Asks Flink about one job."""
+    """Asks Flink about one job.
 
-    def __init__(self, flink: Flink, settings: JobSettings) -> None:
+    By the id of its settings; with `name` by that name, where Flink's operator gives it an id of its own.
+    """
+
+    def __init__(self, flink: Flink, settings: JobSettings, name: str | None = None) -> None:
         self._flink: Final = flink
         self._settings: Final = settings
+        self._name: Final = name
 
     def observe(self, now_ns: int) -> TaStatus:
         """The status of now; one that says so when Flink does not answer."""
         job_id, tag = self._settings.job_id, self._settings.tag
         try:
-            job = self._flink.job(job_id)
-            checkpoints = self._flink.checkpoints(job_id)
+            job = self._flink.job(job_id if self._name is None else self._flink.job_named(self._name))
+            checkpoints = self._flink.checkpoints(job.jid)
             partitions = self._partitions(job)
-            cause = None if job.works else self._flink.last_error(job_id)
+            cause = None if job.works else self._flink.last_error(job.jid)
         except FlinkError as error:
             return assemble(job_id, tag, None, None, {}, now_ns, str(error))
         return assemble(job_id, tag, job, checkpoints, partitions, now_ns, cause)

@@ -30,6 +30,9 @@ class StatusSettings(Settings):
     """Where Flink is asked."""
 
     rest_url: str = Field(alias="FLINK_REST_URL", description="the JobManager's URL", pattern=r"^https?://.+")
+    job_name: str | None = Field(
+        None, alias="FLINK_JOB_NAME", description="the job's name in Flink, where its id there is not TA_JOB_ID"
+    )
 
 
 def run(kafka: KafkaSettings, job: JobSettings, status: StatusSettings) -> None:
@@ -37,7 +40,7 @@ def run(kafka: KafkaSettings, job: JobSettings, status: StatusSettings) -> None:
     producer = Producer({**kafka.client(), "linger.ms": 0, "message.timeout.ms": 10_000, "log_level": 0})
     topic = full_name(TA_STATUS, kafka.topic_prefix)
     with Flink(status.rest_url, timeout_s=_PERIOD_S) as flink, _asked_to_stop() as stop:
-        observer = Observer(flink, job)
+        observer = Observer(flink, job, status.job_name)
         while not stop.wait(_PERIOD_S - time.time() % _PERIOD_S):
             record = msgspec.json.encode(observer.observe(time.time_ns()))
             try:

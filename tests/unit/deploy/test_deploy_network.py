@@ -179,3 +179,29 @@ def test_selectors_are_read_as_kubernetes_reads_them(operator: str) -> None:
         "DoesNotExist": [{}],
     }
     assert found == wanted[operator]
+
+
+@pytest.mark.parametrize("monitored", ["dev", "prod"])
+def test_every_monitor_finds_what_it_watches_and_may_reach_it(monitored: str) -> None:
+    policies, everybody = of_kind(monitored, "NetworkPolicy"), parties(monitored)
+    for monitor in of_kind(monitored, "ServiceMonitor"):
+        (service,) = (
+            one
+            for one in of_kind(monitored, "Service")
+            if matches(monitor["spec"]["selector"], one["metadata"].get("labels", {}))
+        )
+        ports = {port["name"]: port["targetPort"] for port in service["spec"]["ports"]}
+        watched = [one for one in pods(monitored) if matches({"matchLabels": service["spec"]["selector"]}, one.labels)]
+        for endpoint, one in product(monitor["spec"]["endpoints"], watched):
+            pod = everybody[one.owner]
+            assert isinstance(pod, Pod)
+            assert passes(policies, everybody["prometheus"], pod, pod.ports[ports[endpoint["port"]]])
+        assert watched
+    for monitor in of_kind(monitored, "PodMonitor"):
+        space = monitor["metadata"]["namespace"]
+        selected = [
+            one
+            for one in everybody.values()
+            if isinstance(one, Pod) and one.namespace == space and matches(monitor["spec"]["selector"], one.labels)
+        ]
+        assert selected

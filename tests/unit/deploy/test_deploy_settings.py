@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.deploy.built import Pods, environment, kafka_clients, of_kind, pods, the
+from tools.deploy.overlays import DEPLOY
 
 from torghut.config import AlpacaKeys, AlpacaSettings, KafkaSettings, Settings, Symbols, load
 from torghut.console.settings import ConsoleSettings
@@ -93,6 +94,13 @@ def test_the_job_tells_the_tag_of_its_image(name: str) -> None:
     for one in pods(name):
         if one.owner.startswith(("torghut-ta", "ta-status")):
             assert environment(name, one)["TA_TAG"] == image.rpartition(":")[2]
+
+
+def test_the_jobs_status_is_asked_for_by_the_name_that_the_job_has(name: str) -> None:
+    (writer,) = (one for one in pods(name) if one.owner == "ta-status")
+    # Read, not imported: the module needs PyFlink.
+    pipeline = (DEPLOY.parent / "src" / "torghut" / "job" / "pipeline.py").read_text()
+    assert f'JOB_NAME: Final = "{environment(name, writer)["FLINK_JOB_NAME"]}"' in pipeline
 
 
 def test_nothing_waits_to_be_filled_in(name: str) -> None:

@@ -105,6 +105,16 @@ class _Overview(msgspec.Struct, frozen=True):
     taskmanagers: int
 
 
+class _Listed(msgspec.Struct, frozen=True, rename={"start_time": "start-time"}):
+    jid: str
+    name: str
+    start_time: int
+
+
+class _Jobs(msgspec.Struct, frozen=True):
+    jobs: list[_Listed]
+
+
 class _Metric(msgspec.Struct, frozen=True):
     id: str
     value: str = ""
@@ -168,6 +178,18 @@ class Flink:
         """
         found: _Overview = self._get("/overview", _Overview)
         return found.taskmanagers
+
+    def job_named(self, name: str) -> str:
+        """The id of the job of that name, the newest if there are several.
+
+        Raises:
+            FlinkError: no answer, or there is no such job.
+        """
+        found: _Jobs = self._get("/jobs/overview", _Jobs)
+        ours = [job for job in found.jobs if job.name == name]
+        if not ours:
+            raise FlinkError(f"Flink knows no job {name}: it is starting, or it was never submitted")
+        return max(ours, key=lambda job: job.start_time).jid
 
     def job(self, job_id: str) -> Job:
         """The job and its tasks.

@@ -84,6 +84,7 @@ def try_login(client: Mapping[str, Any]) -> Trouble | None:
             admin.list_topics(timeout=1.0)
         except KafkaException as error:
             last = str(error.args[0].str())
+            admin.poll(0.2)  # serves the errors of the connection: without it a refused login is a mere time-out
             if refused := [e for e in seen if e.code() == KafkaError._AUTHENTICATION]:  # noqa: SLF001 - librdkafka's local code
                 return Trouble("login", refused[-1].str())
         else:

@@ -20,10 +20,12 @@ from torghut.job.progress import Progress, dump_progress, load_progress
 from torghut.job.recall import Recall
 from torghut.job.records import Batch, Writer
 from torghut.job.shard import Rules, Shard, Symbols
+from torghut.platform import memory
 from torghut.wire.topics import QUOTES, TRADES, full_name
 
 TRADES_KIND: Final = "t"
 QUOTES_KIND: Final = "q"
+INPUT_TYPE: Final = Types.ROW([Types.INT(), Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG()])
 OUTPUT_TYPE: Final = Types.ROW_NAMED(
     ["topic", "k", "v", "timestamp_ms", "written_ms"],
     [Types.STRING(), Types.STRING(), Types.STRING(), Types.LONG(), Types.LONG()],
@@ -71,6 +73,7 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
         self._writer = Writer(rules.topic_prefix, self._plan.job_id, self._plan.tag)
         self._recall = Recall(load(KafkaSettings).client(), rules.topic_prefix)
         self._gauges = Gauges(runtime_context.get_metrics_group())
+        memory.calm_collector()
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Take in one batch: (partition, kind, text, first offset, last offset)."""

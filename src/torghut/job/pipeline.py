@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pyflink.common import Configuration, Types
-from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
+from pyflink.datastream import KeyedStream, StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
+from pyflink.table import StreamTableEnvironment, Table
 
-from torghut.job.operator import OUTPUT_TYPE, QUOTES_KIND, TRADES_KIND, Plan, TaOperator
+from torghut.job.operator import INPUT_TYPE, OUTPUT_TYPE, QUOTES_KIND, TRADES_KIND, Plan, TaOperator
 from torghut.job.settings import JobSettings
 from torghut.platform.kafka.acls import group_prefix
 from torghut.wire.topics import (
@@ -62,24 +63,41 @@ def build(settings: JobSettings, connection: Mapping[str, str], prefix: str) -> 
     batches = tables.sql_query(f"{_batches('trades', TRADES_KIND)} UNION ALL {_batches('quotes', QUOTES_KIND)}")
     plan = Plan(settings.rules(prefix), settings.job_id, settings.tag)
     outputs = (
-        tables.to_data_stream(batches)
-        .key_by(lambda row: row[0], key_type=Types.INT())
+        _keyed(tables, batches)
         .process(TaOperator(plan), output_type=OUTPUT_TYPE)
         .name("ta")
         .uid("ta")
+        # In one task with the sinks, Python would stand still whenever a sink flushes or commits.
+        .disable_chaining()
     )
-    tables.create_temporary_view("outputs", tables.from_data_stream(outputs))
+    for name in ("outputs_to_finals", "outputs_to_at_once"):
+        # Once for each sink, or both would be one task, and what is wanted at once would wait for a commit.
+        tables.create_temporary_view(name, tables.from_data_stream(outputs))
     finals = " OR ".join(f"topic = '{full_name(topic, prefix)}'" for topic in _FINALS)
     sinks = tables.create_statement_set()
-    sinks.add_insert_sql(f"INSERT INTO finals {_OUTPUTS} WHERE {finals}")
-    sinks.add_insert_sql(f"INSERT INTO at_once {_OUTPUTS} WHERE NOT ({finals})")
+    sinks.add_insert_sql(f"INSERT INTO finals {_SELECT} FROM outputs_to_finals WHERE {finals}")
+    sinks.add_insert_sql(f"INSERT INTO at_once {_SELECT} FROM outputs_to_at_once WHERE NOT ({finals})")
     sinks.attach_as_datastream()
     return environment
 
 
+def _keyed(tables: StreamTableEnvironment, batches: Table) -> KeyedStream:
+    """Rows of key and batch, keyed.
+
+    PyFlink's `key_by` would send every batch through Python once more, for no other reason than to put the key before
+    it. Here SQL has done so; what follows is the rest of what `key_by` does.
+    """
+    stream = tables.to_append_stream(batches, Types.ROW([Types.INT(), INPUT_TYPE]))
+    by_key = get_gateway().jvm.KeyByKeySelector()
+    keyed = stream._j_data_stream.keyBy(by_key, Types.ROW([Types.INT()]).get_java_type_info())  # noqa: SLF001 - as said
+    return KeyedStream(keyed, INPUT_TYPE, stream)
+
+
 def _batches(table: str, kind: str) -> str:
     return f"""
-        SELECT kafka_partition, '{kind}', ARRAY_JOIN(ARRAY_AGG(line), U&'\\001E'), MIN(kafka_offset), MAX(kafka_offset)
+        SELECT kafka_partition, CAST(ROW(
+            kafka_partition, '{kind}', ARRAY_JOIN(ARRAY_AGG(line), U&'\\001E'), MIN(kafka_offset), MAX(kafka_offset)
+        ) AS ROW<kafka_partition INT, kind STRING, lines STRING, first_offset BIGINT, last_offset BIGINT>)
         FROM TABLE(TUMBLE(TABLE {table}, DESCRIPTOR(arrived), INTERVAL '{BATCH_S}' SECOND))
         GROUP BY kafka_partition, window_start, window_end"""  # noqa: S608 - our own names
 
@@ -136,10 +154,9 @@ _COLUMNS: Final = (
     "k STRING, v STRING, topic STRING METADATA, "
     "ingested TIMESTAMP_LTZ(3) METADATA FROM 'timestamp', headers MAP<STRING, BYTES> METADATA"
 )
-_OUTPUTS: Final = f"""
+_SELECT: Final = f"""
     SELECT k, v, topic, TO_TIMESTAMP_LTZ(timestamp_ms, 3),
-        MAP['{WRITTEN_MS}', ENCODE(CAST(written_ms AS STRING), 'UTF-8')]
-    FROM outputs"""  # noqa: S608 - our own names
+        MAP['{WRITTEN_MS}', ENCODE(CAST(written_ms AS STRING), 'UTF-8')]"""
 _SINK: Final = {
     "connector": "kafka",
     "key.format": "raw",

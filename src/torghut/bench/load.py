@@ -43,6 +43,11 @@ class Load(msgspec.Struct, frozen=True):
         """Event time from one frame to the next."""
         return self.frame * STEP_NS if self.rate is None else int(self.frame / self.rate * NS_PER_S)
 
+    @property
+    def seconds(self) -> float:
+        """Event time from the first message to the last."""
+        return -(-self.messages // self.frame) * self.interval_ns / NS_PER_S
+
     def event_ns(self, base: int, number: int) -> int:
         """Event time of message `number`."""
         frame, place = divmod(number, self.frame)

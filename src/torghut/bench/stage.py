@@ -19,7 +19,6 @@ import msgspec
 
 from torghut.bench.errors import BenchError
 from torghut.platform.processes import die_with
-from torghut.platform.waiting import Deadline
 
 Word: TypeAlias = Literal["listening", "ready", "done"]
 
@@ -76,11 +75,21 @@ class Stage:
         Raises:
             BenchError: it said something else, nothing in time, or ended.
         """
-        deadline = Deadline.after(deadline_s)
+        said = self.listen(word, deadline_s)
+        if said is None:
+            raise BenchError(f"{self._module} did not say {word!r} within {deadline_s:g} s; see {self.log}")
+        return said
+
+    def listen(self, word: Word, seconds: float) -> Said | None:
+        """The same, but None when it says nothing within that time.
+
+        Raises:
+            BenchError: it said something else, or ended.
+        """
         with selectors.DefaultSelector() as selector:
             selector.register(self._out, selectors.EVENT_READ)
-            if not selector.select(deadline.remaining_s):
-                raise BenchError(f"{self._module} did not say {word!r} within {deadline_s:g} s; see {self.log}")
+            if not selector.select(seconds):
+                return None
         line = self._out.readline()
         if not line:
             raise BenchError(f"{self._module} ended before it said {word!r}: {self._last_words()}")
@@ -89,9 +98,9 @@ class Stage:
             raise BenchError(f"{self._module} said {said.word!r}, wanted {word!r}; see {self.log}")
         return said
 
-    def go(self) -> None:
-        """Let it begin."""
-        self._in.write(b"go\n")
+    def go(self, order: str = "go") -> None:
+        """Let it begin; `order` is what it reads."""
+        self._in.write(order.encode() + b"\n")
         self._in.flush()
 
     def check(self) -> None:

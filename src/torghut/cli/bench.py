@@ -12,7 +12,7 @@ from torghut.cli.output import Exit, print_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from torghut.bench.forwarder import Measurement
+    from torghut.bench.report import Figure, Report, Target
 
 app = typer.Typer(help="Measure: ours beside what others offer, on the same records.", no_args_is_help=True)
 
@@ -50,7 +50,41 @@ def forwarder(
     if as_json:
         print_json(measured.report)
     else:
-        _print(measured)
+        _print("torghut bench forwarder", "to alpaca-py", measured.figures, measured.report, measured.targets)
+
+
+@app.command()
+def ta(
+    seconds: Annotated[float, typer.Option(min=4, help="Duration of each steady load.")] = 8.0,
+    backlog: Annotated[int, typer.Option(min=10_000, help="Trades of a backlog.")] = 400_000,
+    checkpoint_interval_ms: Annotated[
+        int, typer.Option(envvar="CHECKPOINT_INTERVAL_MS", min=100, help="Milliseconds between checkpoints.")
+    ] = 500,
+    only: Annotated[str, typer.Option(help="Measure only the subject of this name (torghut, naive, sql).")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Little of everything: does it work, not how fast.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """The Flink job beside a keyed PyFlink operator and beside Flink SQL alone, on the same records, in one run.
+
+    Starts Kafka, MinIO and Flink of its own and ends them; a running stack is left alone. A figure counts only if
+    every bar is found in Kafka exactly once. What is measured, and how: docs/benchmarks.md.
+    """
+    from torghut.bench.errors import BenchError  # noqa: PLC0415 - keeps `--help` instant
+    from torghut.bench.ta import plan as plans  # noqa: PLC0415
+    from torghut.bench.ta.measure import measure  # noqa: PLC0415
+    from torghut.bench.ta.place import place  # noqa: PLC0415
+
+    plan = plans.quick(checkpoint_interval_ms) if quick else plans.full(checkpoint_interval_ms, seconds, backlog)
+    try:
+        with place(_tell) as where:
+            measured = measure(where, plans.limited(plan, only) if only else plan, _tell)
+    except BenchError as error:
+        _tell(str(error))
+        raise typer.Exit(Exit.BAD) from error
+    if as_json:
+        print_json(measured.report)
+    else:
+        _print("torghut bench ta", "to the naive job", measured.figures, measured.report, measured.targets)
 
 
 def _tell(line: str) -> None:
@@ -58,17 +92,16 @@ def _tell(line: str) -> None:
     sys.stderr.flush()
 
 
-def _print(measured: Measurement) -> None:
+def _print(title: str, reference: str, figures: list[Figure], report: Report, targets: list[Target]) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    report = measured.report
     ratios = {(row.what, row.who): row.ratio for row in report.rows}
-    table = Table("what", "who", title="torghut bench forwarder", title_justify="left")
-    for column in ("median", "lowest - highest", "unit", "to alpaca-py"):
+    table = Table("what", "who", title=title, title_justify="left")
+    for column in ("median", "lowest - highest", "unit", reference):
         table.add_column(column, justify="right")
     previous = ""
-    for figure in measured.figures:
+    for figure in figures:
         if previous and figure.what != previous:
             table.add_section()
         ratio = ratios[figure.what, figure.who]
@@ -78,14 +111,14 @@ def _print(measured: Measurement) -> None:
         previous = figure.what
     console = Console()
     console.print(table)
-    for target in measured.targets:
+    for target in targets:
         mark = "[green]reached" if target.reached else "[yellow]not reached"
         console.print(f"{mark}[/]: {target.text}: {target.seen}")
-    _print_setting(console, measured)
+    _print_setting(console, report)
 
 
-def _print_setting(console: Console, measured: Measurement) -> None:
-    machine = measured.report.machine
+def _print_setting(console: Console, report: Report) -> None:
+    machine = report.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     console.print(
         f"\n{machine.date}, {machine.cores} cores of {machine.cpu}, {machine.memory_gb} GB, {machine.system}, "
@@ -93,7 +126,7 @@ def _print_setting(console: Console, measured: Measurement) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    for name, text in measured.report.load.items():
+    for name, text in report.load.items():
         console.print(f"  {name}: {text}", highlight=False, soft_wrap=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,19 +53,19 @@ def play(drill: Drill, home: Home, report: Report) -> DrillResult:
         return played.result(meter.longest_ms, _output(scene.stack)[1], testimony)
 
 
+def is_steady(stack: RunningStack) -> bool:
+    """Whether everything that should run is ready and the forwarder has nothing to complain of."""
+    return stack.document().ready and Scene(stack.home, stack.home.root).forwarder_reason() == "ok"
+
+
 def wait_steady(stack: RunningStack) -> None:
-    """Wait until everything that should run is ready and the forwarder has nothing to complain of.
+    """Wait for that.
 
     Raises:
         DrillError: it does not come to that.
     """
-    scene = Scene(stack.home, stack.home.root)
-
-    def steady() -> bool:
-        return stack.document().ready and scene.forwarder_reason() == "ok"
-
     try:
-        wait_until(steady, _STEADY_S, "the stack to be ready and the forwarder to be ok", 0.2)
+        wait_until(lambda: is_steady(stack), _STEADY_S, "the stack to be ready and the forwarder to be ok", 0.2)
     except TimeoutError as error:
         raise DrillError(f"{error}; see `torghut status`") from error
 
@@ -91,14 +92,17 @@ class _Played:
             raise DrillError(f"{drill.name} / {drill.cause}: {error}") from error
         self._detected_s = time.monotonic() - begun
         self._report(f"detected after {self._detected_s:.1f} s: {self._detected_by}")
-        spoken, self._run = scene.runbook(drill.command(scene))
+        planned = is_steady(scene.stack)
+        with ThreadPoolExecutor(1) as pool:  # it recovers while the procedure still proves that it did
+            recovery = pool.submit(_recovery, scene.stack)
+            spoken, self._run = scene.runbook(drill.command(scene))
         self._why = drill.judge(scene, spoken.code) or ""
         self._report(f"the procedure ended with {spoken.code}: {spoken.stderr.strip().splitlines()[-1:]}")
-        try:
-            wait_steady(scene.stack)
-            self._recovered_s = time.monotonic() - begun
-        except DrillError as error:
-            self._why = self._why or str(error)
+        at_s = _recovery(scene.stack) if planned else recovery.result()
+        if at_s is None:
+            self._why = self._why or "the stack did not come back; see `torghut status`"
+        else:
+            self._recovered_s = at_s - begun
 
     def result(self, gap_ms: float | None, gap_of: str, audit: Testimony) -> DrillResult:
         lost, doubled = audit.figures.get("lost"), audit.figures.get("duplicated")
@@ -119,6 +123,15 @@ class _Played:
             run=self._run.id if self._run else "",
             why=why,
         )
+
+
+def _recovery(stack: RunningStack) -> float | None:
+    """When it is steady again, on the monotonic clock; None when it does not come to that."""
+    try:
+        wait_steady(stack)
+    except DrillError:
+        return None
+    return time.monotonic()
 
 
 def _rounded(value: float | None) -> float | None:

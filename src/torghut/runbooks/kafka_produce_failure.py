@@ -138,6 +138,7 @@ class KafkaProduceFailure:
             name="restart",
             does="restart the forwarder, if it is not ready",
             check=look,
+            verify=lambda: Seen(*self._health()),
             act=lambda: self.ports.workloads.restart(WORKLOAD, Change("restart after a Kafka failure", token)),
             undo=NOTHING_TO_UNDO,
             deadline_s=120,

@@ -5,19 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from torghut.platform.kafka.reader import ReadError, TopicReader
+from torghut.platform.waiting import wait_until
 
 _POLL_S: Final = 0.1
 _JOIN_S: Final = 15.0
+_FIRST_S: Final = 30.0
 
 
 class SilenceMeter:
-    """Follows a topic from now on in a thread of its own; `longest_ms` is the longest time without a record."""
+    """Follows a topic in a thread of its own, inside a `with` block that begins when the first record was heard.
+
+    `longest_ms` is the longest time without a record.
+    """
 
     def __init__(self, client: Mapping[str, Any], topic: str) -> None:
         self._client = dict(client)
@@ -29,6 +35,8 @@ class SilenceMeter:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        with suppress(TimeoutError):  # a topic that is silent by itself has no longest silence
+            wait_until(lambda: self._last_s, _FIRST_S, f"a record of {self._topic}")
         return self
 
     def __exit__(

@@ -16,7 +16,7 @@ from torghut.ops.errors import PreconditionError, UnavailableError
 from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
 from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step
 from torghut.runbooks.kafka_diagnosis import BY_HAND, FIXES, ROLE, first_cause
-from torghut.runbooks.kafka_ports import Cause
+from torghut.runbooks.kafka_ports import Cause, KafkaRepair
 from torghut.runbooks.ports import Change, Ports
 
 WORKLOAD: Final = "forwarder"
@@ -28,6 +28,22 @@ _APPROVALS: Final = {
     Cause.PASSWORD: "the broker's password becomes the Secret's: whoever set another one is locked out",
     Cause.QUOTA: "the quota is lifted: somebody set it, perhaps on purpose",
     Cause.CONNECT: "the broker is started: somebody stopped it, perhaps on purpose",
+}
+
+_REPAIRS: Final[dict[Cause, Callable[[KafkaRepair, Change], None]]] = {
+    Cause.CONNECT: lambda repair, change: repair.start_broker(change),
+    Cause.TLS_EXPIRED: lambda repair, change: repair.restore_certificate(change),
+    Cause.TLS_WRONG_HOST: lambda repair, change: repair.restore_certificate(change),
+    Cause.TLS: lambda repair, change: repair.restore_certificate(change),
+    Cause.TLS_UNKNOWN_CA: lambda repair, change: repair.restore_truststore(change),
+    Cause.COPY: lambda repair, change: repair.restore_secret(ROLE, change),
+    Cause.PASSWORD: lambda repair, change: repair.restore_user(ROLE, change),
+    Cause.USER: lambda repair, change: repair.restore_user(ROLE, change),
+    Cause.ACL: lambda repair, change: repair.restore_permissions(ROLE, change),
+    Cause.TOPIC_MISSING: lambda repair, change: repair.restore_topics(change),
+    Cause.TOPIC_REPLICAS: lambda repair, change: repair.restore_topics(change),
+    Cause.TOPIC_SIZE: lambda repair, change: repair.restore_topics(change),
+    Cause.QUOTA: lambda repair, change: repair.lift_quota(ROLE, change),
 }
 
 
@@ -75,21 +91,6 @@ class KafkaProduceFailure:
         change = Change(
             f"mend {cause.value}: {FIXES[cause]}", case.token("mend"), case.options.get("emergency") == "yes"
         )
-        acts: dict[Cause, Callable[[], None]] = {
-            Cause.CONNECT: lambda: repair.start_broker(change),
-            Cause.TLS_EXPIRED: lambda: repair.restore_certificate(change),
-            Cause.TLS_WRONG_HOST: lambda: repair.restore_certificate(change),
-            Cause.TLS: lambda: repair.restore_certificate(change),
-            Cause.TLS_UNKNOWN_CA: lambda: repair.restore_truststore(change),
-            Cause.COPY: lambda: repair.restore_secret(ROLE, change),
-            Cause.PASSWORD: lambda: repair.restore_user(ROLE, change),
-            Cause.USER: lambda: repair.restore_user(ROLE, change),
-            Cause.ACL: lambda: repair.restore_permissions(ROLE, change),
-            Cause.TOPIC_MISSING: lambda: repair.restore_topics(change),
-            Cause.TOPIC_REPLICAS: lambda: repair.restore_topics(change),
-            Cause.TOPIC_SIZE: lambda: repair.restore_topics(change),
-            Cause.QUOTA: lambda: repair.lift_quota(ROLE, change),
-        }
 
         def look() -> Seen:
             found = first_cause(self.ports.kafka, deep=cause is Cause.QUOTA)
@@ -100,7 +101,7 @@ class KafkaProduceFailure:
             name="mend",
             does=FIXES[cause],
             check=look,
-            act=acts[cause],
+            act=lambda: _REPAIRS[cause](repair, change),
             undo=NOTHING_TO_UNDO,
             deadline_s=120,
             approval=_APPROVALS.get(cause, ""),

@@ -1,4 +1,4 @@
-"""The pictures in `docs/images`, of the console of the running stack: `make screenshots`.
+"""The pictures in `docs/images` (or in a folder named), of the console of the running stack: `make screenshots`.
 
 Give the stack a job and some minutes first (`torghut up --detach`, `torghut ta submit`), so that there is something to
 see. A picture of a run needs a run: without one, it is left out.
@@ -38,32 +38,32 @@ def _page(browser: Browser, url: str, viewport: dict[str, int], scheme: str = "l
         context.close()
 
 
-def _shoot(page: Page, name: str, *, whole: bool = False) -> None:
-    path = _FOLDER / f"{name}.png"
-    page.screenshot(path=path, full_page=whole)
-    sys.stderr.write(f"{path}\n")
+def _take(browser: Browser, url: str, folder: Path) -> None:
+    def shoot(page: Page, name: str, *, whole: bool = False) -> None:
+        path = folder / f"{name}.png"
+        page.screenshot(path=path, full_page=whole)
+        sys.stderr.write(f"{path}\n")
 
-
-def _take(browser: Browser, url: str) -> None:
     chart = f"{url}?symbol=AAPL"
     with _page(browser, chart, _DESK) as page:
-        _shoot(page, "console-chart")
+        shoot(page, "console-chart")
     with _page(browser, f"{chart}&size=5", _DESK, "dark") as page:
-        _shoot(page, "console-chart-dark")
+        shoot(page, "console-chart-dark")
     with _page(browser, chart, _PHONE) as page:
-        _shoot(page, "console-phone", whole=True)
+        shoot(page, "console-phone", whole=True)
     with _page(browser, f"{url}procedures", _DESK) as page:
         page.locator(".procedure summary").first.click()
-        _shoot(page, "console-procedures")
+        shoot(page, "console-procedures")
         runs = page.locator("#runs .run-head a")
         if runs.count() > 0:
             runs.first.click()
             page.locator(".evidence h1").wait_for()
-            _shoot(page, "console-evidence", whole=True)
+            shoot(page, "console-evidence", whole=True)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Take them all."""
+    folder = Path(arguments[0]) if arguments else _FOLDER
     document = running_document(Home.from_environment())
     executable = shutil.which("chromium")
     if document is None or document.console is None:
@@ -72,15 +72,15 @@ def main() -> int:
     if executable is None:
         sys.stderr.write("Chromium is not installed: run `make setup-browser`\n")
         return 2
-    _FOLDER.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         try:
-            _take(browser, document.console.url)
+            _take(browser, document.console.url, folder)
         finally:
             browser.close()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

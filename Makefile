@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup setup-job setup-browser screenshots setup-deploy manifests demo test test-slow test-deploy lint schemas lock bench clean
+.PHONY: help setup setup-job setup-browser screenshots setup-deploy manifests demo test test-slow test-deploy test-images lint schemas lock bench clean
 help:                ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
@@ -44,6 +44,9 @@ test-slow: setup     ## the slower tiers: faults under load on the real componen
 test-deploy: setup-deploy ## deploy/ before a real API server (built from its modules: a quarter of an hour, once)
 	@$(BIN)/python -m tools.deploy.validate --set-up-server
 	@$(BIN)/pytest tests/unit/deploy tests/integration/test_deploy_apiserver.py
+
+test-images: setup   ## both images, built over stand-ins of their bases (root; buildah and debootstrap)
+	@$(BIN)/python -m tools.deploy.images
 
 lint: $(VENV)/.installed ## style, types, import contracts, generated files
 	@$(BIN)/ruff check .

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -34,6 +35,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SPACE: Final = "torghut"
 LEASE: Final = "torghut-forwarder"
 TTL_S: Final = 2.0
+Leases = Callable[[str], KubernetesLease]
 
 
 @pytest.fixture(scope="module")
@@ -141,12 +143,20 @@ def cluster(server: ApiServer, mount: Path) -> InCluster:
     return InCluster.find(told, mount)
 
 
-def lease(cluster: InCluster, holder: str, name: str = LEASE) -> KubernetesLease:
-    return KubernetesLease(LeaseObject(cluster.client(5.0), cluster.namespace, name), holder, TTL_S)
+@pytest.fixture
+def lease(cluster: InCluster) -> Iterator[Leases]:
+    """Instances of the given names, each with a connection of its own."""
+    with ExitStack() as clients:
+
+        def instance(holder: str) -> KubernetesLease:
+            client = clients.enter_context(cluster.client(5.0))
+            return KubernetesLease(LeaseObject(client, cluster.namespace, LEASE), holder, TTL_S)
+
+        yield instance
 
 
-def test_one_of_two_forwarders_gets_the_lease_and_gives_it_back(cluster: InCluster) -> None:
-    one, two = lease(cluster, "one/1"), lease(cluster, "two/1")
+def test_one_of_two_forwarders_gets_the_lease_and_gives_it_back(lease: Leases) -> None:
+    one, two = lease("one/1"), lease("two/1")
     assert one.acquire()
     assert not two.acquire()
     one.renew()
@@ -155,8 +165,8 @@ def test_one_of_two_forwarders_gets_the_lease_and_gives_it_back(cluster: InClust
     assert two.acquire()
 
 
-def test_a_silent_holder_is_succeeded_when_its_term_is_over_and_knows_it(cluster: InCluster) -> None:
-    one, two = lease(cluster, "one/1"), lease(cluster, "two/1")
+def test_a_silent_holder_is_succeeded_when_its_term_is_over_and_knows_it(lease: Leases) -> None:
+    one, two = lease("one/1"), lease("two/1")
     assert one.acquire()
     wait_until(two.acquire, 10 * TTL_S, "the second one to take over", 0.1)
     assert one.remaining_s() <= 0
@@ -164,20 +174,20 @@ def test_a_silent_holder_is_succeeded_when_its_term_is_over_and_knows_it(cluster
         one.renew()
 
 
-def test_the_same_manifest_applied_again_ends_no_term(server: ApiServer, cluster: InCluster) -> None:
-    one = lease(cluster, "one/1")
+def test_the_same_manifest_applied_again_ends_no_term(server: ApiServer, lease: Leases) -> None:
+    one = lease("one/1")
     assert one.acquire()
     (manifest,) = of_kind("prod", "Lease")
     server.apply([{**manifest, "metadata": {**manifest["metadata"], "labels": {"touched": "yes"}}}])
     one.renew()
     server.apply([manifest])
     one.renew()
-    assert not lease(cluster, "two/1").acquire()
+    assert not lease("two/1").acquire()
 
 
 def test_the_forwarders_token_opens_no_other_lease(cluster: InCluster) -> None:
-    with pytest.raises(KubernetesError, match=r"lease/torghut/another.*403"):
-        LeaseObject(cluster.client(5.0), SPACE, "another").read()
+    with cluster.client(5.0) as client, pytest.raises(KubernetesError, match=r"lease/torghut/another.*403"):
+        LeaseObject(client, SPACE, "another").read()
 
 
 def test_nothing_listens_beyond_the_loopback(server: ApiServer) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from torghut.platform.files import PRIVATE, make_private_directory, write_atomic
 from torghut.platform.golang import program_path
 from torghut.platform.kafka.certificates import CertificateFiles, ensure_certificates
 from torghut.platform.ports import LOOPBACK, free_port
-from torghut.platform.processes import end, find_process, spawn
+from torghut.platform.processes import Process, end, find_process, spawn
 from torghut.platform.waiting import wait_until
 
 READY_DEADLINE_S: Final = 90.0
@@ -87,13 +88,18 @@ def api_server(directory: Path) -> Iterator[ApiServer]:
     server = ApiServer(directory, f"https://{LOOPBACK}:{api}", certificates)
     write_atomically(server.kubeconfig, write([_kubeconfig(server, token)]).encode(), PRIVATE)
     # In this order: an API server whose etcd ended first lingers.
-    running = []
+    running: list[tuple[subprocess.Popen[bytes], Process | None]] = []
     try:
         for command in (_etcd(directory, etcd), _apiserver(directory, certificates, etcd, api)):
             log = directory / f"{Path(command[0]).name}.log"
             child = spawn(command, {"PATH": os.environ.get("PATH", "")}, log, directory)
             running.append((child, find_process(child.pid)))
-        wait_until(lambda: _ready(server, token), READY_DEADLINE_S, f"the API server (its log is in {directory})", 0.2)
+        wait_until(
+            lambda: _all_alive(running, directory) and _ready(server, token),
+            READY_DEADLINE_S,
+            f"the API server (its log is in {directory})",
+            0.2,
+        )
         yield server
     except TimeoutError as error:
         raise ApiServerError(str(error)) from error
@@ -104,13 +110,17 @@ def api_server(directory: Path) -> Iterator[ApiServer]:
             child.wait()
 
 
+def _all_alive(running: list[tuple[subprocess.Popen[bytes], Process | None]], directory: Path) -> bool:
+    if any(child.poll() is not None for child, _ in running):
+        raise ApiServerError(f"the API server ended before it was ready: its log is in {directory}")
+    return True
+
+
 def _ready(server: ApiServer, token: str) -> bool:
+    trust = ssl.create_default_context(cafile=str(server.certificates.ca))
     try:
         answer = httpx.get(
-            f"{server.url}/readyz",
-            headers={"Authorization": f"Bearer {token}"},
-            verify=str(server.certificates.ca),
-            timeout=5,
+            f"{server.url}/readyz", headers={"Authorization": f"Bearer {token}"}, verify=trust, timeout=5
         )
     except httpx.HTTPError:
         return False
@@ -157,7 +167,7 @@ def _apiserver(directory: Path, certificates: CertificateFiles, etcd: int, port:
         f"--token-auth-file={directory / 'tokens.csv'}",
         "--authorization-mode=RBAC",
         f"--service-account-issuer=https://{LOOPBACK}",
-        f"--service-account-key-file={certificates.broker_key}",
+        f"--service-account-key-file={certificates.broker}",
         f"--service-account-signing-key-file={certificates.broker_key}",
         "--service-cluster-ip-range=10.96.0.0/16",
         "--endpoint-reconciler-type=none",

@@ -239,6 +239,15 @@ def test_pictures_of_it_are_taken_by_a_command(stack: RunningStack, browser: Bro
     assert {path.stem for path in tmp_path.glob("*.png")} >= {"console-chart", "console-phone", "console-procedures"}
 
 
+def test_the_rolling_audit_counts_what_the_broker_holds(stack: RunningStack) -> None:
+    def value(name: str) -> float | None:
+        found = prometheus(stack, "query", query=f"torghut_audit_{name}")["result"]
+        return float(found[0]["value"][1]) if found else None
+
+    wait_until(lambda: value("events"), 240, "the first rolling audit", 2.0)
+    assert (value("lost"), value("duplicated"), value("failures_total")) == (0, 0, 0)
+
+
 def test_a_stopped_broker_fires_the_alert_that_names_its_procedure(stack: RunningStack) -> None:
     stack.stop("kafka")
     try:

@@ -55,8 +55,8 @@ def test_caught_up_is_who_stays_near_the_present() -> None:
     assert caught_up_s(bars, (START + 60) * NS, 3000) == 3.5
 
 
-def test_who_never_comes_near_the_present_has_not_caught_up() -> None:
-    assert caught_up_s([bar(0, 60.5)], (START + 60) * NS, 3000) is None
+def test_who_never_comes_near_the_present_took_until_the_last_bar() -> None:
+    assert caught_up_s([bar(0, 60.5), bar(1, 62.0)], (START + 60) * NS, 3000) == 2.0
 
 
 EXPECTED = expected_bars(trades((0.1, 0), (0.9, 0), (1.0, 1)), ["A", "B"])

@@ -67,11 +67,18 @@ def _shown(notes: array[int]) -> tuple[list[int], list[int]]:
 
 def final_ms(bars: Iterable[Seen]) -> list[float]:
     """For each bar, sorted: from its window's end until it could be read, ms."""
-    return sorted((bar.at_ns - (bar.second + 1) * NS_PER_S) / NS_PER_MS for bar in bars)
+    return sorted(_behind_ms(bar) for bar in bars)
 
 
-def caught_up_s(bars: Iterable[Seen], since_ns: int, lag_ms: float) -> float | None:
-    """Seconds from `since_ns` until bars were no more than `lag_ms` behind their window's end, and stayed so."""
-    behind = [bar.at_ns for bar in bars if bar.at_ns - (bar.second + 1) * NS_PER_S > lag_ms * NS_PER_MS]
-    after = [bar.at_ns for bar in bars if bar.at_ns > max(behind, default=since_ns)]
-    return (min(after) - since_ns) / NS_PER_S if after else None
+def caught_up_s(bars: Sequence[Seen], since_ns: int, lag_ms: float) -> float:
+    """Seconds from `since_ns` until bars were no more than `lag_ms` behind their window's end, and stayed so.
+
+    Until the last bar of all, when they never were: it took at least that long.
+    """
+    last = max((bar.at_ns for bar in bars if _behind_ms(bar) > lag_ms), default=since_ns)
+    after = (bar.at_ns for bar in bars if bar.at_ns > last)
+    return (min(after, default=last) - since_ns) / NS_PER_S
+
+
+def _behind_ms(bar: Seen) -> float:
+    return (bar.at_ns - (bar.second + 1) * NS_PER_S) / NS_PER_MS

@@ -22,5 +22,5 @@ def test_a_named_lease_outside_of_a_pod_is_a_wrong_setting_and_not_a_silent_file
         open_lease(load(ForwarderSettings, {"LEASE_NAME": "torghut-forwarder"}))
 
 
-def test_both_kinds_last_as_long_as_the_settings_say() -> None:
+def test_a_lease_lasts_as_long_as_the_settings_say() -> None:
     assert open_lease(load(ForwarderSettings, {"LEASE_TTL_S": "12"})).ttl_s == 12

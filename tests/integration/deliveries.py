@@ -25,6 +25,7 @@ class Held:
     """A lease that is never lost."""
 
     ttl_s = 60.0
+    retry_s = 0.3
 
     def acquire(self) -> bool:
         return True

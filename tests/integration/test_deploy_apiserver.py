@@ -106,19 +106,27 @@ def test_pod_security_refuses_a_pod_that_asks_for_more(server: ApiServer, what: 
 
 
 @pytest.mark.parametrize(
-    ("verb", "what", "may"),
+    ("who", "verb", "what", "may"),
     [
-        ("get", f"leases/{LEASE}", "yes"),
-        ("patch", f"leases/{LEASE}", "yes"),
-        ("delete", f"leases/{LEASE}", "no"),
-        ("create", "leases", "no"),
-        ("patch", "leases/another", "no"),
-        ("get", "secrets", "no"),
-        ("list", "pods", "no"),
+        ("forwarder", "get", f"leases/{LEASE}", "yes"),
+        ("forwarder", "patch", f"leases/{LEASE}", "yes"),
+        ("forwarder", "delete", f"leases/{LEASE}", "no"),
+        ("forwarder", "create", "leases", "no"),
+        ("forwarder", "patch", "leases/another", "no"),
+        ("forwarder", "get", "secrets", "no"),
+        ("forwarder", "list", "pods", "no"),
+        ("ta", "create", "pods", "yes"),
+        ("ta", "update", "configmaps", "yes"),
+        ("ta", "delete", "deployments.apps", "yes"),
+        ("ta", "create", "deployments.apps", "no"),
+        ("ta", "get", "secrets", "no"),
+        ("ta", "create", "rolebindings", "no"),
+        ("ta", "patch", f"leases/{LEASE}", "no"),
+        ("default", "get", "configmaps", "no"),
     ],
 )
-def test_the_forwarder_may_do_what_its_lease_needs(server: ApiServer, verb: str, what: str, may: str) -> None:
-    account = f"--as=system:serviceaccount:{SPACE}:forwarder"
+def test_an_account_may_do_what_it_needs(server: ApiServer, who: str, verb: str, what: str, may: str) -> None:
+    account = f"--as=system:serviceaccount:{SPACE}:{who}"
     try:
         said = server.kubectl("auth", "can-i", verb, what, account, "--namespace", SPACE)
     except ApiServerError:  # kubectl's way of saying no

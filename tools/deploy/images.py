@@ -124,13 +124,17 @@ def stand_ins(builder: Builder, cache: Path, report: Report) -> dict[str, str]:
     python = builder.commit(PYTHON, [(system, "/")], [f"PATH={path}", *trust], "scratch")
     with tempfile.TemporaryDirectory(prefix=".image-java.", dir=cache) as temporary:
         java, maven = Path(temporary) / "java", Path(temporary) / "maven"
-        # Debian's are made of links into the rest of the system.
-        shutil.copytree(find_java().resolve().parents[1], java, ignore_dangling_symlinks=True)
-        shutil.copytree(_maven_home(), maven, ignore_dangling_symlinks=True)
+        # Debian's are made of links into the rest of the system, some of them to nowhere.
+        shutil.copytree(find_java().resolve().parents[1], java, ignore=_dangling)
+        shutil.copytree(_maven_home(), maven, ignore=_dangling)
         jre = builder.commit(JAVA, [(java, _JAVA_HOME)], [], "scratch")
         tools = [f"PATH=/opt/maven/bin:{_JAVA_HOME}/bin:{path}", f"JAVA_HOME={_JAVA_HOME}"]
         mvn = builder.commit(MAVEN, [(java, _JAVA_HOME), (maven, "/opt/maven")], tools, PYTHON)
     return {"PYTHON": python, "JAVA": jre, "MAVEN": mvn}
+
+
+def _dangling(directory: str, names: list[str]) -> list[str]:
+    return [name for name in names if not (Path(directory) / name).exists()]
 
 
 def _maven_home() -> Path:

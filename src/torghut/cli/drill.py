@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated, Literal
 
@@ -34,6 +35,7 @@ def drill(
     chosen = select(name)
     if not chosen or target != "local":
         raise typer.BadParameter(f"no drill {name} on {target}; see `torghut drill list`")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends a drill wants the stack back as it was
     try:
         document = run(Home.from_environment(), chosen, load, reporter(quiet=as_json))
     except DrillError as error:

@@ -93,12 +93,13 @@ class _Played:
         self._detected_s = time.monotonic() - begun
         self._report(f"detected after {self._detected_s:.1f} s: {self._detected_by}")
         planned = is_steady(scene.stack)
-        with ThreadPoolExecutor(1) as pool:  # it recovers while the procedure still proves that it did
-            recovery = pool.submit(_recovery, scene.stack)
-            spoken, self._run = scene.runbook(drill.command(scene))
+        pool = ThreadPoolExecutor(1)  # it recovers while the procedure still proves that it did
+        recovery = pool.submit(_recovery, scene.stack)
+        spoken, self._run = scene.runbook(drill.command(scene))
         self._why = drill.judge(scene, spoken.code) or ""
         self._report(f"the procedure ended with {spoken.code}: {spoken.stderr.strip().splitlines()[-1:]}")
         at_s = _recovery(scene.stack) if planned else recovery.result()
+        pool.shutdown(wait=False)
         if at_s is None:
             self._why = self._why or "the stack did not come back; see `torghut status`"
         else:

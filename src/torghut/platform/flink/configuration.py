@@ -197,4 +197,7 @@ logger.coordinator.name = org.apache.flink.runtime.checkpoint
 logger.coordinator.level = WARN
 logger.s3.name = org.apache.hadoop
 logger.s3.level = ERROR
+# The committers register the same metric again at every checkpoint, and Flink warns of it each time.
+logger.metrics.name = org.apache.flink.metrics.MetricGroup
+logger.metrics.level = ERROR
 """

@@ -83,8 +83,9 @@ class Bars(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships no type
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Count a trade."""
         second = value[1] // NS
-        bar = counted(self._bars.get(second), value)
-        self._bars.put(second, bar)
+        saved = self._bars.get(second)
+        bar = counted(None if saved is None else Bar(*saved), value)
+        self._bars.put(second, tuple(bar))  # a worker process cannot unpickle a class of the script
         ctx.timer_service().register_event_time_timer((second + 1) * 1000 - 1)
         if time.time_ns() - value[2] < FRESH_NS:
             yield Row(False, value[0], encoded(value[0], second, bar, is_final=False))
@@ -92,10 +93,10 @@ class Bars(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships no type
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Close a second."""
         second, symbol = timestamp // 1000, ctx.get_current_key()
-        bar = self._bars.get(second)
-        if bar is not None:
+        saved = self._bars.get(second)
+        if saved is not None:
             self._bars.remove(second)
-            yield Row(True, symbol, encoded(symbol, second, bar, is_final=True))
+            yield Row(True, symbol, encoded(symbol, second, Bar(*saved), is_final=True))
 
 
 def main() -> None:

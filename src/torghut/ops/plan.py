@@ -13,6 +13,7 @@ import msgspec
 from torghut.ops.errors import DriftError, RefusedError, UnavailableError
 from torghut.ops.procedure import Basis, Case, Procedure, Request
 from torghut.ops.redaction import Redactor
+from torghut.ops.state import RunState
 from torghut.ops.step import Step
 from torghut.platform.files import PRIVATE, write_atomically
 
@@ -70,6 +71,25 @@ def make_plan(run_id: str, procedure: Procedure, request: Request, redactor: Red
         steps=tuple(map(_planned, steps)),
     )
     return msgspec.json.decode(redactor.clean(msgspec.json.encode(plan).decode()), type=Plan)
+
+
+def nothing_left(procedure: Procedure, run: RunState) -> Plan:
+    """The plan for an id that was run before: the same id changes nothing any more."""
+    stands = f"was {run.phase.value}" if run.phase.is_over else "is open"
+    said = f"run {run.run_id} ({run.procedure}) {stands}: the same id again changes nothing; choose another"
+    return Plan(
+        id=run.run_id,
+        procedure=procedure.name,
+        rollback=procedure.rollback.value,
+        options=dict(run.options),
+        needs=(),
+        interruption="none",
+        notes=(
+            f"run {run.run_id} ({run.procedure}) {stands}: the same id again changes nothing; choose another for another run",
+        ),
+        assumed={},
+        steps=(),
+    )
 
 
 def _planned(step: Step) -> PlannedStep:

@@ -14,7 +14,7 @@ from torghut.ops.errors import OpenRunError, PreconditionError, StepError, Unava
 from torghut.ops.execution import Execution, NotApprovedError, Timing
 from torghut.ops.journal import Anchor, Journal
 from torghut.ops.lock import Lock
-from torghut.ops.plan import Plan, PlanBook, check_drift, make_plan
+from torghut.ops.plan import Plan, PlanBook, check_drift, make_plan, nothing_left
 from torghut.ops.procedure import Basis, Case, Procedure, Request, Rollback
 from torghut.ops.redaction import Redactor
 from torghut.ops.report import RunReport
@@ -68,7 +68,10 @@ class Runner:
         Raises:
             PreconditionError: it could not be run.
         """
-        plan = make_plan(run_id, self._procedure(name), request, self.records.redactor)
+        procedure = self._procedure(name)
+        if (known := self._runs().get(run_id)) is not None:
+            return nothing_left(procedure, known)
+        plan = make_plan(run_id, procedure, request, self.records.redactor)
         self.records.plans.keep(plan)
         return plan
 

@@ -56,7 +56,16 @@ def test_a_plan_changes_nothing_and_says_what_would(desk: Desk, world: World) ->
 
 def test_a_plan_after_the_run_with_the_same_marks_shows_nothing_to_change(desk: Desk, world: World) -> None:
     desk.runner(Example(world, TWO)).run("example", Request(), "r")
-    assert not desk.runner(Example(world, TWO)).plan("example", Request(), "r").changes
+    world.effects = ["s/first", "s/second"]
+    assert not desk.runner(Example(world, TWO)).plan("example", Request(), "s").changes
+
+
+def test_a_plan_with_the_id_of_a_run_that_was_done_has_nothing_left(desk: Desk, world: World) -> None:
+    example = Example(world, TWO)
+    desk.runner(example).run("example", Request(), "r")
+    plan = desk.runner(example).plan("example", Request(), "r")
+    assert (plan.changes, plan.steps, example.prepared) == (False, (), 1)
+    assert "was done: the same id again changes nothing" in plan.notes[0]
 
 
 def test_what_changed_between_plan_and_run_is_drift(desk: Desk, world: World) -> None:

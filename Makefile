@@ -43,7 +43,7 @@ test-slow: setup     ## the slower tiers: faults under load on the real componen
 
 test-deploy: setup-deploy ## deploy/ before a real API server (built from its modules: a quarter of an hour, once)
 	@$(BIN)/python -m tools.deploy.validate --set-up-server
-	@$(BIN)/pytest tests/unit/deploy tests/integration/test_deploy_apiserver.py
+	@$(BIN)/pytest tests/unit/deploy tests/integration/test_deploy_*.py
 
 test-images: setup   ## both images, built over stand-ins of their bases (root; buildah and debootstrap)
 	@$(BIN)/python -m tools.deploy.images

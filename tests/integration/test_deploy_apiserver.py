@@ -14,45 +14,29 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
+from tests.integration.apiservers import LEASE, SPACE, free_the_lease, mount_account, pod_environment, prepared_server
 from tests.unit.deploy.built import Pods, of_kind, overlay, pods
-from tools.deploy.apiserver import ApiServer, ApiServerError, api_server
-from tools.deploy.crds import ensure_crds, load_crds
+from tools.deploy.apiserver import ApiServer, ApiServerError
 from tools.deploy.documents import Object
 from tools.deploy.overlays import ARGOCD, OVERLAYS, objects
-from tools.deploy.programs import ETCD, KUBERNETES
 
 from torghut.forwarder.kubernetes_lease import KubernetesLease
 from torghut.forwarder.lease import LeaseLost
-from torghut.platform.artifacts import cache_directory
 from torghut.platform.errors import KubernetesError
-from torghut.platform.golang import program_path
 from torghut.platform.kubernetes.coordination import LeaseObject
 from torghut.platform.kubernetes.in_cluster import InCluster
 from torghut.platform.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-SPACE: Final = "torghut"
-LEASE: Final = "torghut-forwarder"
 TTL_S: Final = 2.0
 Leases = Callable[[str], KubernetesLease]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """With the definitions, the namespaces, and who may do what; nothing of what runs."""
-    if not all(program_path(cache_directory(), program).is_file() for program in (ETCD, KUBERNETES)):
-        pytest.skip("no API server in the cache: `make test-deploy` builds it")
-    with api_server(tmp_path_factory.mktemp("api")) as running:
-        running.apply(load_crds(ensure_crds(cache_directory())))
-        running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-        running.apply([*of_kind("prod", "Namespace"), namespace("argocd")])
-        running.apply(of_kind("prod", "ServiceAccount", "Role", "RoleBinding", "Lease"))
+    with prepared_server(tmp_path_factory.mktemp("api")) as running:
         yield running
-
-
-def namespace(name: str) -> Object:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -135,20 +119,9 @@ def test_an_account_may_do_what_it_needs(server: ApiServer, who: str, verb: str,
 
 
 @pytest.fixture
-def mount(server: ApiServer, tmp_path: Path) -> Path:
-    """What the kubelet would mount into the forwarder's pod: a real token with the rights of its Role."""
-    (tmp_path / "token").write_text(server.kubectl("create", "token", "forwarder", "--namespace", SPACE))
-    (tmp_path / "ca.crt").write_text(server.certificates.ca.read_text())
-    (tmp_path / "namespace").write_text(SPACE)
-    return tmp_path
-
-
-@pytest.fixture
-def cluster(server: ApiServer, mount: Path) -> InCluster:
-    place = urlsplit(server.url)
-    told = {"KUBERNETES_SERVICE_HOST": str(place.hostname), "KUBERNETES_SERVICE_PORT": str(place.port)}
-    server.kubectl("patch", "lease", LEASE, "-n", SPACE, "--type=merge", "-p", '{"spec": {"holderIdentity": null}}')
-    return InCluster.find(told, mount)
+def cluster(server: ApiServer, tmp_path: Path) -> InCluster:
+    free_the_lease(server)
+    return InCluster.find(pod_environment(server), mount_account(server, tmp_path))
 
 
 @pytest.fixture

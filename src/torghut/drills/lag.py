@@ -14,10 +14,11 @@ from typing import Final
 
 from torghut.drills import flink
 from torghut.drills.scene import Scene
-from torghut.ops.errors import UnavailableError
+from torghut.ops.errors import PreconditionError, UnavailableError
 from torghut.platform.kafka.reader import TopicReader
 from torghut.platform.processes import Process, is_alive, send
-from torghut.runbooks.lag_diagnosis import Cause, diagnose
+from torghut.runbooks.lag_diagnosis import Cause
+from torghut.runbooks.lag_spike import confirmed
 from torghut.targets.local.target import ports
 from torghut.wire.topics import TRADES, full_name
 
@@ -54,8 +55,8 @@ class Spike:
     def detected(self, scene: Scene) -> str | None:
         """The diagnosis of the procedure, as `torghut doctor` tells it."""
         try:
-            found = diagnose(ports(scene.home).lag.read())
-        except UnavailableError:
+            _, found = confirmed(ports(scene.home).lag)
+        except (PreconditionError, UnavailableError):
             return None
         if found.cause is None:
             return None

@@ -10,11 +10,14 @@ from torghut.stack.desired import read_desired
 from torghut.stack.document import running_document
 from torghut.stack.home import Home
 from torghut.stack.start import Wish, down, up
+from torghut.stack.submission import prepare
 
 
 @contextmanager
-def under_load(home: Home, rate: float, report: Callable[[str], None]) -> Iterator[None]:
+def under_load(home: Home, rate: float, report: Callable[[str], None], *, job: bool = False) -> Iterator[None]:
     """Have a simulated stack run at `rate` messages a second in the block; a stack started for it ends with it.
+
+    With `job`, a stack that is started for it has the job, too.
 
     Raises:
         DrillError: the running stack follows a feed that is not the simulator.
@@ -22,7 +25,7 @@ def under_load(home: Home, rate: float, report: Callable[[str], None]) -> Iterat
     """
     document = running_document(home)
     if document is None:
-        up(home, Wish(rate=rate), report)
+        up(home, Wish(rate=rate, ta=prepare(home, report=report) if job else None), report)
         try:
             yield
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,9 @@ from torghut.platform.files import write_atomically
 from torghut.stack.home import Home
 from torghut.targets.local.target import journal_directory
 
+NEED_THE_JOB: Final = frozenset({"minio-rotation", "flink-upgrade", "flink-rollback", "lag-spike"})
+"""Procedures that are about the job."""
+
 
 def run(home: Home, drills: Sequence[Drill], load: float, report: Callable[[str], None]) -> DrillDocument:
     """Play them all; one that cannot be played is bad, and the others go on.
@@ -22,7 +26,7 @@ def run(home: Home, drills: Sequence[Drill], load: float, report: Callable[[str]
     Raises:
         DrillError: there is no stack to play on.
     """
-    with under_load(home, load, report):
+    with under_load(home, load, report, job=any(drill.name in NEED_THE_JOB for drill in drills)):
         results = tuple(_play(drill, home, report) for drill in drills)
     document = DrillDocument("local", load, results)
     path = journal_directory(home) / "drills" / f"{time.time_ns() // 1_000_000}"

@@ -11,11 +11,10 @@ from typing import Final
 
 import msgspec
 
-from torghut.ops.errors import RefusedError, UnavailableError
+from torghut.ops.errors import PreconditionError, RefusedError, UnavailableError
 from torghut.runbooks.kafka_diagnosis import stretches
 from torghut.runbooks.lag_diagnosis import Cause as LagCause
-from torghut.runbooks.lag_diagnosis import diagnose
-from torghut.runbooks.lag_spike import BY_HAND
+from torghut.runbooks.lag_spike import BY_HAND, confirmed
 from torghut.runbooks.ports import Ports
 
 KAFKA: Final = "kafka-produce-failure"
@@ -88,7 +87,7 @@ def lag(ports: Ports) -> Iterator[Remark]:
     if "job.tag" not in ports.desired.live():
         yield Remark("lag", "no job is deployed")
         return
-    found = diagnose(ports.lag.read())
+    _, found = confirmed(ports.lag)
     cause = found.cause if found.cause is not LagCause.FEED_DOWN else None
     mends = LAG if cause and cause not in BY_HAND else ""
     yield Remark("lag", found.said, cause.value if cause else "", mends)
@@ -122,5 +121,5 @@ def examine(ports: Ports) -> Health:
 def _careful(area: str, look: Examination, ports: Ports) -> Iterator[Remark]:
     try:
         yield from look(ports)
-    except (UnavailableError, RefusedError) as error:
+    except (PreconditionError, UnavailableError, RefusedError) as error:
         yield Remark(area, str(error), "no answer")

@@ -19,7 +19,7 @@ from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
 from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step
 from torghut.runbooks.deployment import START_FROM, SUBMISSION, TAG, Deployments
 from torghut.runbooks.lag_diagnosis import Cause, Diagnosis, diagnose
-from torghut.runbooks.lag_ports import LagReading
+from torghut.runbooks.lag_ports import LagMeter, LagReading
 from torghut.runbooks.ports import Change, Ports
 
 PARALLELISM: Final = "job.parallelism"
@@ -30,6 +30,7 @@ STAYS_DOWN: Final = 3
 _SETTLE_S: Final = 300.0
 """A job that was too slow has to catch up first."""
 _NONE: Final = "none"
+_TRIES: Final = 4
 _LEAST_IDLE_MS: Final = 1000
 _MOST_BOUND_MS: Final = 60_000
 
@@ -43,6 +44,22 @@ _RESTARTS: Final[Mapping[Cause, tuple[str, str]]] = {
     Cause.MUTED: ("forwarder", "the forwarder is restarted: the stream pauses for some seconds, repaired from history"),
     Cause.BROKER: ("kafka", "the broker is restarted: every client reconnects, nothing is written meanwhile"),
 }
+
+
+def confirmed(meter: LagMeter) -> tuple[LagReading, Diagnosis]:
+    """A diagnosis that two readings in a row agree on: while a cause begins or ends, one may look like another.
+
+    Raises:
+        PreconditionError: they never agree.
+    """
+    before = diagnose(meter.read())
+    for _ in range(_TRIES):
+        reading = meter.read()
+        found = diagnose(reading)
+        if found.cause is before.cause:
+            return reading, found
+        before = found
+    raise PreconditionError(f"the figures change from one reading to the next (last: {before.said}): try again")
 
 
 @dataclass(frozen=True)
@@ -61,8 +78,7 @@ class LagSpike:
         Raises:
             PreconditionError: the cause is not for this procedure to mend; the message says for whom.
         """
-        reading = self.ports.lag.read()
-        found = diagnose(reading)
+        reading, found = confirmed(self.ports.lag)
         if found.cause is None:
             return Basis(facts={"cause": _NONE, "evidence": found.said}, assumed=("cause",))
         if found.cause in BY_HAND:

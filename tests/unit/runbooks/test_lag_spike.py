@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from tests.unit.ops.world import Desk
 from tests.unit.runbooks.cluster import Cluster
-from tests.unit.runbooks.readings import FEED, JOB, READINGS, SILENT, SLOW_JOB, UNQUOTED, WELL, with_partition
+from tests.unit.runbooks.readings import (
+    FEED,
+    JOB,
+    LATE_FEED,
+    READINGS,
+    SILENT,
+    SLOW_JOB,
+    UNQUOTED,
+    WELL,
+    with_partition,
+)
 
 from torghut.ops.approval import Nobody
 from torghut.ops.errors import PreconditionError
@@ -91,7 +101,7 @@ def cure(desk: Desk, cluster: Cluster) -> Outcome:
 def test_the_job_is_deployed_through_a_savepoint_with_what_the_cause_asks_for(
     tmp_path: Path, cause: Cause, name: str, value: str
 ) -> None:
-    cluster = Cluster(readings=[READINGS[cause], READINGS[cause], WELL])
+    cluster = Cluster(readings=[READINGS[cause], READINGS[cause], READINGS[cause], WELL])
     assert cure(Desk(tmp_path), cluster).ok
     assert cluster.committed[name] == value
     assert cluster.restored is not None
@@ -100,7 +110,7 @@ def test_the_job_is_deployed_through_a_savepoint_with_what_the_cause_asks_for(
 
 @pytest.mark.parametrize(("cause", "workload"), [(Cause.MUTED, "forwarder"), (Cause.BROKER, "kafka")])
 def test_what_is_stuck_is_restarted_and_nothing_else(tmp_path: Path, cause: Cause, workload: str) -> None:
-    cluster = Cluster(readings=[READINGS[cause], WELL])
+    cluster = Cluster(readings=[READINGS[cause], READINGS[cause], WELL])
     assert cure(Desk(tmp_path), cluster).ok
     assert cluster.restarts == [f"{workload} r/restart"]
     assert cluster.changes == [f"restart for {cause}"]
@@ -122,9 +132,21 @@ def test_without_a_yes_nothing_is_restarted(tmp_path: Path) -> None:
 
 
 def test_lag_that_comes_back_has_not_stayed_down(tmp_path: Path) -> None:
-    cluster = Cluster(readings=[SILENT, *[WELL, WELL, SILENT] * 2, SILENT])
+    cluster = Cluster(readings=[SILENT, SILENT, *[WELL, WELL, SILENT] * 2, SILENT])
     outcome = cure(Desk(tmp_path), cluster)
     assert not outcome.ok
+
+
+def test_a_cause_that_the_next_reading_does_not_show_is_not_acted_upon(tmp_path: Path) -> None:
+    cluster = Cluster(readings=[SILENT, LATE_FEED, LATE_FEED])
+    with pytest.raises(PreconditionError, match=Cause.FEED.value):
+        cure(Desk(tmp_path), cluster)
+
+
+def test_figures_that_never_agree_are_no_diagnosis(tmp_path: Path) -> None:
+    cluster = Cluster(readings=[SILENT, WELL] * 5)
+    with pytest.raises(PreconditionError, match="change from one reading to the next"):
+        cure(Desk(tmp_path), cluster)
 
 
 def test_nothing_late_is_said_and_changes_nothing(tmp_path: Path) -> None:

@@ -84,9 +84,7 @@ def nothing_left(procedure: Procedure, run: RunState) -> Plan:
         options=dict(run.options),
         needs=(),
         interruption="none",
-        notes=(
-            f"run {run.run_id} ({run.procedure}) {stands}: the same id again changes nothing; choose another for another run",
-        ),
+        notes=(said,),
         assumed={},
         steps=(),
     )

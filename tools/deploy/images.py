@@ -79,6 +79,13 @@ class Builder:
         where = ("--isolation", "chroot", "--pull=never", "--file", str(dockerfile), "--tag", image)
         self.run("build", *where, *mount, *arguments, str(ROOT))
 
+    def clear(self) -> None:
+        """Leave neither images nor the mount that the storage makes of itself."""
+        self.run("rmi", "--all", "--force")
+        overlay = self.storage / "images" / "overlay"
+        if overlay.is_mount():
+            _run(["umount", str(overlay)])
+
     def try_out(self, image: str, *command: str, mounts: Mapping[Path, str] = MappingProxyType({})) -> str:
         """What a command says in a container of the image, run as its user."""
         volumes = [part for source, target in mounts.items() for part in ("--volume", f"{source}:{target}")]
@@ -155,6 +162,13 @@ def build_all(report: Report) -> None:
         raise ImageError(f"not built: this needs root, and {' and '.join(missing) or 'nothing else'} installed")
     cache = cache_directory()
     builder = Builder(cache / "image-storage")
+    try:
+        _build_and_try(builder, cache, report)
+    finally:
+        builder.clear()
+
+
+def _build_and_try(builder: Builder, cache: Path, report: Report) -> None:
     digests = stand_ins(builder, cache, report)
     report("torghut")
     builder.build("localhost/torghut", DEPLOY / "images" / "torghut" / "Dockerfile", {"PYTHON": digests["PYTHON"]})

@@ -32,7 +32,7 @@ setup-browser:       ## Chromium for the slow tests of the console's page, by ap
 screenshots: $(VENV)/.installed ## docs/images, from the console of the running stack
 	@$(BIN)/python -m tools.screenshots
 
-setup-deploy: setup  ## what checks deploy/: kustomize, kubeconform, the schemas of custom resources (Go, Java 21)
+setup-deploy: setup  ## what checks deploy/: kustomize, kubeconform (Go), the schemas of custom resources (a Java since 21)
 	@$(BIN)/python -m tools.deploy.validate --set-up
 
 test: setup setup-deploy lint ## unit, conformance and integration tests on the real components (under 15 minutes)

@@ -179,8 +179,8 @@ function problem() {
   if (Chart === null) return "The chart library is not installed: run torghut setup, then reload this page.";
   if (live.state === "lost") return `${$("connection").textContent}. What you see is from before.`;
   if (state === null) return "Connecting to the console.";
-  const broken = state.strip.find((light) => light.level === "bad");
-  if (broken && ["kafka", "flink"].includes(broken.name)) return `${broken.name}: ${broken.words}`;
+  const broken = state.strip.find((light) => light.level === "bad" && ["kafka", "flink"].includes(light.name));
+  if (broken) return `${broken.name}: ${broken.words}`;
   if (!state.live) return "Reading the last hour from Kafka.";
   const closed = state.hours ? `${state.hours}. ` : "";
   if (symbol === null) return `${closed}No bars in the last hour. Is a job submitted (torghut ta submit)?`;

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from tests.integration.stacks import quiet
-from tests.integration.test_procedures import assert_done, command, kill_within, lines
+from tests.integration.test_procedures_killed import assert_done, command, kill_within, lines
 
 from torghut.drills import flink, versions
 from torghut.drills.play import wait_steady

@@ -144,7 +144,8 @@ class Intake:
 
     def _submit(self, messages: list[Message], ingest_ts: int, source: Source) -> int:
         now = time.monotonic()
-        unmatched = self._unmatched(messages, now) if self._overlap is not None and source == "ws" else messages
+        matched = self._overlap is not None and source == "ws" and not self.holding
+        unmatched = self._unmatched(messages, now) if matched else messages
         add = self._dedup.add
         fresh = [message for message in unmatched if message.identity is None or add(message, now)]
         if len(fresh) != len(messages):

@@ -122,6 +122,14 @@ def test_what_history_does_not_have_is_not_held(bench: Bench) -> None:
     assert [e.channel for e in bench.out] == [Channel.STATUSES, Channel.TRADES]
 
 
+def test_what_history_does_not_have_leaves_a_repair_that_is_under_way_alone(bench: Bench) -> None:
+    bench.intake.hold()
+    bench.intake.overlap([], T0 + 10)
+    bench.intake.live([halt(T0 + 1)], INGEST)
+    assert bench.intake.repair(numbered(1), INGEST) == 1
+    assert [e.channel for e in bench.out] == [Channel.STATUSES, Channel.TRADES]
+
+
 def test_what_history_does_not_have_covers_nothing(bench: Bench) -> None:
     bench.intake.live([halt(T0 + 1)], INGEST)
     assert bench.intake.seen == {}

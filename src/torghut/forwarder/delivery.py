@@ -62,12 +62,13 @@ class Outgoing:
         self.source = source
         self.topic = topic
         self.token: Token = b""
-        self.acknowledged = False
+        self.acknowledged = 0
+        """When its acknowledgement was served, ns; 0 before."""
 
     def __call__(self, error: KafkaError | None, _: KafkaMessage) -> None:
         """Delivery report of librdkafka."""
         if error is None:
-            self.acknowledged = True
+            self.acknowledged = self._delivery.polled_ns
         else:
             self._delivery.fail(error)
 
@@ -104,6 +105,7 @@ class Delivery:
         self.delivered: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.last_acknowledged = float("-inf")  # monotonic s
+        self.polled_ns = time.time_ns()
         self._feed = feed
         self._topics = {channel: topics.full_name(topic, prefix) for channel, topic in topics.CHANNEL_TOPIC.items()}
         self._dead_letters = topics.full_name(topics.DLQ, prefix)
@@ -158,16 +160,17 @@ class Delivery:
         """Serve delivery reports and hand over what waits. Never blocks."""
         if self._producer is None:
             return
+        self.polled_ns = time.time_ns()
         self._producer.poll(0)
         in_flight = self._in_flight
         if in_flight and in_flight[0].acknowledged:
             self.last_acknowledged = time.monotonic()
             self.trouble.over()
-            now, observe, written = time.time_ns(), self.observe, []
+            observe, written = self.observe, []
             while in_flight and in_flight[0].acknowledged:
                 record = in_flight.popleft()
                 written.append(record.topic)
-                observe(now - record.ingest_ts)
+                observe(record.acknowledged - record.ingest_ts)
             self.delivered.update(written)
         if self._waiting:
             self._pump()

@@ -219,6 +219,7 @@ def test_the_time_to_the_acknowledgement_is_observed_in_nanoseconds(
     bench.begin()
     bench.submit(1)
     monkeypatch.setattr("torghut.forwarder.delivery.time.time_ns", lambda: T0 + 7)
+    bench.delivery.poll()
     bench.producer.acknowledge()
     bench.delivery.poll()
     assert bench.observed == [7]

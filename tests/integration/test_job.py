@@ -5,7 +5,9 @@ One job serves all tests (its start takes most of their time); each uses symbols
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,8 +20,10 @@ import pytest
 from tests.integration.jobs import NS, PROCESSES, READY_S, SYMBOLS, VARIABLES, JobStack, Key
 from tests.integration.stacks import quiet
 
+from torghut.platform.locks import is_locked
+from torghut.platform.waiting import wait_until
 from torghut.stack.components import PACKAGE
-from torghut.stack.desired import set_running
+from torghut.stack.desired import read_desired, set_running
 from torghut.stack.home import Home
 from torghut.stack.running import RunningStack
 from torghut.stack.services.kafka import USERS, password_file
@@ -162,6 +166,22 @@ def test_without_state_all_is_computed_again_and_nothing_written_again(job: JobS
         job.wait_for_finals_after(time.time_ns())
     job.prove()
     check_unchanged(before, finals(job))
+
+
+def test_after_a_restart_of_the_machine_up_brings_the_job_back_from_its_newest_checkpoint(job: JobStack) -> None:
+    home, before = job.stack.home, job.stack.document()
+    with job.load():
+        job.wait_for_finals_after(time.time_ns())
+    submitted = read_desired(home).settings
+    assert submitted.ta is not None
+    os.kill(before.supervisor.pid, signal.SIGKILL)  # everything dies with it
+    wait_until(lambda: not is_locked(home.supervisor_lock), 30, "the supervisor to die")
+    up(home, Wish(), quiet, leash=True, deadline_s=READY_S)
+    assert read_desired(home).settings == submitted
+    assert job_status(home).version == submitted.ta.tag
+    with job.load():
+        job.wait_for_finals_after(time.time_ns())
+    job.prove()
 
 
 def test_after_an_outage_that_outlives_the_transactions_nothing_is_missing(job: JobStack) -> None:

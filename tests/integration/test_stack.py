@@ -16,7 +16,7 @@ from tests.integration.stacks import StackFactory, quiet
 from torghut.platform.locks import is_locked
 from torghut.platform.processes import find_process, is_alive
 from torghut.platform.waiting import wait_until
-from torghut.stack.desired import restart
+from torghut.stack.desired import read_desired, restart
 from torghut.stack.document import read_document
 from torghut.stack.home import Home
 from torghut.stack.running import RunningStack
@@ -85,6 +85,22 @@ def test_up_twice_changes_nothing_and_down_leaves_nothing(tmp_path: Path) -> Non
     assert gone.returncode == 2
     assert "torghut up" in gone.stderr
     assert _torghut(home, "down").returncode == 0
+
+
+def test_a_stopped_home_comes_back_with_what_it_was_told_and_only_anew_with_the_defaults(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert _torghut(home, "up", "--only", "kafka", "--rate", "321", "--detach").returncode == 0
+    assert _torghut(home, "down").returncode == 0
+    try:
+        assert _torghut(home, "up", "--detach").returncode == 0
+        document = read_document(Home(home))
+        assert document is not None
+        assert "sim" not in document.processes
+        assert read_desired(Home(home)).settings.rate == 321
+        assert _torghut(home, "up", "--anew", "--only", "kafka", "--detach").returncode == 0
+        assert read_desired(Home(home)).settings.rate is None
+    finally:
+        down(Home(home), quiet)
 
 
 def test_no_password_is_in_any_command_line_or_environment_or_log(running: RunningStack) -> None:

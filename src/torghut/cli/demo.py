@@ -44,23 +44,14 @@ def demo(
     from torghut.audit.ta.terms import TermsSettings  # noqa: PLC0415
     from torghut.cli.audit_report import print_report  # noqa: PLC0415
     from torghut.config import load  # noqa: PLC0415
-    from torghut.stack.demo import watch  # noqa: PLC0415
-    from torghut.stack.document import running_document  # noqa: PLC0415
+    from torghut.stack.demo import demonstrated, watch  # noqa: PLC0415
     from torghut.stack.home import Home  # noqa: PLC0415
-    from torghut.stack.running import RunningStack  # noqa: PLC0415
     from torghut.stack.signal_watch import SignalWatch  # noqa: PLC0415
-    from torghut.stack.start import Wish, down, up  # noqa: PLC0415
-    from torghut.stack.submission import prepare, submitted_variables  # noqa: PLC0415
+    from torghut.stack.submission import submitted_variables  # noqa: PLC0415
 
     home = Home.from_environment()
     report, begun = reporter(), time.monotonic()
-    document = running_document(home)
-    found = document is not None
-    if document is None or document.flink is None:
-        report(f"starting Kafka, a simulator of Alpaca (a stand-in), the forwarder, MinIO and Flink in {home.root}")
-        up(home, Wish(rate=rate, ta=prepare(home, report=report)), report, leash=not keep)
-    stack = RunningStack(home)
-    try:
+    with demonstrated(home, rate, report, keep=keep) as stack:
         with SignalWatch(stack.kafka("audit")) as signals:
             _show(_noting(watch(stack, signals, seconds), begun, report))
         report("the audit compares what happened with what is in Kafka, and computes every bar and signal anew")
@@ -68,9 +59,6 @@ def demo(
         request = AuditRequest(kafka=stack.kafka("audit"), ledger=home.ledger, terms=terms, wait_s=60.0)
         result = run(request, lambda _: None)
         print_report(result)
-    finally:
-        if not found and not keep:
-            down(home, report)
     if result.verdict != "ok":
         raise typer.Exit(Exit.BAD)
 

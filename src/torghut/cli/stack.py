@@ -46,10 +46,12 @@ def up(  # noqa: PLR0917 - typer declares options as parameters
     with_metrics: Annotated[
         bool | None, typer.Option("--with-metrics", help="Also a Prometheus with the alert rules (Debian's package).")
     ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Forget what this stack was told before.")] = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready.")] = False,
 ) -> None:
     """Start the whole stack: Kafka, the feed, the forwarder. Run again, it changes nothing or what you ask for.
 
+    What it was told stays so, also after `torghut down` or a restart of the machine; a submitted job goes on.
     Without --detach it stays in the foreground, and Ctrl-C stops everything.
     """
     from torghut.stack import start  # noqa: PLC0415 - keeps `--help` instant
@@ -69,6 +71,7 @@ def up(  # noqa: PLR0917 - typer declares options as parameters
         only=_names(only),
         ports=_ports(port),
         with_metrics=with_metrics,
+        anew=anew,
     )
     home, report = Home.from_environment(), reporter()
     if detach:

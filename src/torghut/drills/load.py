@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from torghut.drills.errors import DrillError
-from torghut.stack.desired import read_desired
+from torghut.stack.desired import put_back, read_desired
 from torghut.stack.document import running_document
 from torghut.stack.home import Home
 from torghut.stack.start import Wish, down, up
@@ -25,11 +25,12 @@ def under_load(home: Home, rate: float, report: Callable[[str], None], *, job: b
     """
     document = running_document(home)
     if document is None:
-        up(home, Wish(rate=rate, ta=prepare(home, report=report) if job else None), report)
-        try:
-            yield
-        finally:
-            down(home, report)
+        with put_back(home):
+            up(home, Wish(rate=rate, ta=prepare(home, report=report) if job else None, anew=True), report)
+            try:
+                yield
+            finally:
+                down(home, report)
         return
     if document.sim is None:
         raise DrillError(f"the stack in {home.root} follows {document.feed}: drills need `torghut up --feed sim`")

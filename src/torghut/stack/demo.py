@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Final
 
 import httpx
@@ -13,12 +14,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from torghut.platform.errors import PlatformError
 from torghut.platform.processes import resident_bytes
 from torghut.sim.control import SimControl
-from torghut.stack.document import StackDocument
+from torghut.stack.desired import put_back
+from torghut.stack.document import StackDocument, running_document
 from torghut.stack.errors import StackError
+from torghut.stack.home import Home
 from torghut.stack.running import RunningStack
 from torghut.stack.signal_watch import SignalTraffic, SignalWatch
+from torghut.stack.start import Report, Wish, down, up
 from torghut.stack.status import forwarder_status
-from torghut.stack.submission import job_status
+from torghut.stack.submission import job_status, prepare
 from torghut.wire.topics import Channel
 
 REFRESH_S: Final = 1.0
@@ -72,6 +76,32 @@ DROP: Final = Disturbance(0.1, "the feed drops the connection")
 KILL_TASKMANAGER: Final = Disturbance(0.2, "kill -9 of Flink's TaskManager")
 KILL: Final = Disturbance(0.5, "kill -9 of the forwarder")
 _KILLED: Final = {KILL: "forwarder", KILL_TASKMANAGER: "taskmanager"}
+
+
+@contextmanager
+def demonstrated(home: Home, rate: float, report: Report, *, keep: bool) -> Iterator[RunningStack]:
+    """A stack with the job: the one that runs here, which goes on running, or one that is started.
+
+    Unless `keep` is set, what was started ends with the block, and the home wants what it wanted before.
+
+    Raises:
+        StackError: it cannot be started.
+        PlatformError: a component is missing.
+    """
+    document = running_document(home)
+    if document is not None:
+        if document.flink is None:
+            up(home, Wish(rate=rate, ta=prepare(home, report=report)), report)
+        yield RunningStack(home)
+        return
+    report(f"starting Kafka, a simulator of Alpaca (a stand-in), the forwarder, MinIO and Flink in {home.root}")
+    with nullcontext() if keep else put_back(home):
+        up(home, Wish(rate=rate, ta=prepare(home, report=report), anew=True), report, leash=not keep)
+        try:
+            yield RunningStack(home)
+        finally:
+            if not keep:
+                down(home, report)
 
 
 def watch(stack: RunningStack, signals: SignalWatch, seconds: float) -> Iterator[Moment]:

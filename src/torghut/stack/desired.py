@@ -145,6 +145,20 @@ def change_desired(home: Home, change: Callable[[Desired], Desired], message: st
 
 
 @contextmanager
+def put_back(home: Home) -> Iterator[None]:
+    """After the block the home wants again what it wanted before it.
+
+    Raises:
+        DesiredStateError: the file is not understood.
+    """
+    before = read_desired(home)
+    try:
+        yield
+    finally:
+        change_desired(home, lambda now: msgspec.structs.replace(before, revision=now.revision), "put back")
+
+
+@contextmanager
 def repository(home: Home) -> Iterator[Repository | None]:
     """The desired state's repository, for one writer at a time; None on a machine without Git.
 

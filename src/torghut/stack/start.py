@@ -21,7 +21,8 @@ from torghut.platform.locks import is_locked, locked
 from torghut.platform.processes import end
 from torghut.platform.prometheus import ensure_prometheus
 from torghut.platform.waiting import wait_until
-from torghut.stack.desired import Desired, DesiredProcess, Settings, TaSubmission, change_desired
+from torghut.stack.components import ensure
+from torghut.stack.desired import Desired, Settings, TaSubmission, change_desired
 from torghut.stack.document import ProcessRecord, StackDocument, read_document, running_document
 from torghut.stack.errors import StackError, StartError
 from torghut.stack.feeds import check_feed, default_symbols
@@ -39,7 +40,10 @@ Report = Callable[[str], None]
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What the user asked for; None is "as it is", and in a fresh stack the default."""
+    """What the user asked for; None is "as it is", and in a new home the default.
+
+    `anew` forgets what the home was told before, whether it runs or was stopped.
+    """
 
     feed: str | None = None
     symbols: tuple[str, ...] | None = None
@@ -54,6 +58,7 @@ class Wish(msgspec.Struct, frozen=True):
     ports: dict[str, int] | None = None
     ta: TaSubmission | None = None
     with_metrics: bool | None = None
+    anew: bool = False
 
 
 def apply_wish(settings: Settings, wish: Wish, home: Home, environment: Mapping[str, str]) -> Settings:
@@ -62,23 +67,27 @@ def apply_wish(settings: Settings, wish: Wish, home: Home, environment: Mapping[
     Raises:
         StackError: no such feed, no such recording, or no keys for a real feed.
     """
-    asked = {name: value for name, value in msgspec.structs.asdict(wish).items() if value is not None}
+    wanted = {name: getattr(wish, name) for name in wish.__struct_fields__ if name != "anew"}
+    asked = {name: value for name, value in wanted.items() if value is not None}
     if "feed" in asked:
         asked["feed"] = check_feed(asked["feed"])
     merged = msgspec.structs.replace(settings, **asked)
     if not merged.symbols or ("feed" in asked and "symbols" not in asked and merged.feed != settings.feed):
         merged = msgspec.structs.replace(merged, symbols=default_symbols(merged.feed))
     if not merged.is_simulated and "forwarder" in (merged.only or ("forwarder",)):
-        key_id, secret_key = (_key_file(name, home, environment) for name in ("ALPACA_KEY_ID", "ALPACA_SECRET_KEY"))
+        key_id = _key_file("ALPACA_KEY_ID", settings.key_id_file, home, environment)
+        secret_key = _key_file("ALPACA_SECRET_KEY", settings.secret_key_file, home, environment)
         merged = msgspec.structs.replace(merged, key_id_file=key_id, secret_key_file=secret_key)
     return merged
 
 
-def _key_file(name: str, home: Home, environment: Mapping[str, str]) -> str:
-    """The file with a key of the real Alpaca: the user's own, or one with the value from the environment."""
+def _key_file(name: str, before: str | None, home: Home, environment: Mapping[str, str]) -> str:
+    """The file with a key of the real Alpaca: the user's own, one with the environment's value, or that of before."""
     if file := environment.get(f"{name}_FILE"):
         return str(Path(file).absolute())
     value = environment.get(name)
+    if not value and before is not None and Path(before).is_file():
+        return before
     if not value:
         raise StackError(f"{name} is not set: a real feed needs it; set {name} or {name}_FILE, or use --feed sim")
     path = make_private_directory(home.secrets / "alpaca") / name.lower()
@@ -96,6 +105,8 @@ def up(
     deadline_s: float | None = None,
 ) -> StackDocument:
     """Start the stack, or change the running one, and wait until all of it is ready.
+
+    A stopped home goes on with what it was told before it was stopped, except for what is asked for now.
 
     With `leash`, a stack that this call starts ends when the calling process does, however it ends. `deadline_s` is
     READY_DEADLINE_S where it is not given, and twice as long with a job: Flink takes its time.
@@ -117,6 +128,8 @@ def up(
             end_leftovers(home)
             PortBook({}, wish.ports or {}).renew_taken(wish.ports or {})
         desired = _change(home, wish, environment)
+        if desired.settings.ta is not None:
+            ensure(cache_directory(environment), report)
         if fresh:
             _start_supervisor(home, java, jars, leash=leash)
     try:
@@ -137,13 +150,14 @@ def _fetch_page(cache: Path, report: Report) -> None:
 
 
 def _change(home: Home, wish: Wish, environment: Mapping[str, str]) -> Desired:
-    """Put the wish into the desired state. A fresh stack starts from the defaults, a running one keeps what it has."""
-    running = is_locked(home.supervisor_lock)
+    """Put the wish into the desired state. What was wanted before, and is not spoken of, stays wanted.
+
+    Also by a stopped home: after a restart of the machine `torghut up` brings back what ran, the job's tag included.
+    """
 
     def change(desired: Desired) -> Desired:
-        base = desired.settings if running else Settings()
-        processes: dict[str, DesiredProcess] = desired.processes if running else {}
-        return msgspec.structs.replace(desired, settings=apply_wish(base, wish, home, environment), processes=processes)
+        before = Desired(revision=desired.revision) if wish.anew else desired
+        return msgspec.structs.replace(before, settings=apply_wish(before.settings, wish, home, environment))
 
     return change_desired(home, change)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from torghut.stack.desired import DesiredProcess, read_desired, restart, scale, set_running
+from torghut.stack.desired import DesiredProcess, put_back, read_desired, restart, scale, set_running
 from torghut.stack.errors import DesiredStateError
 from torghut.stack.home import Home
 
@@ -52,3 +52,14 @@ def test_a_file_that_is_not_understood_is_named(home: Home) -> None:
     home.desired.write_text('{"settings": {"feed": 3}}')
     with pytest.raises(DesiredStateError, match=r"stack\.json is not understood .* correct or remove it"):
         read_desired(home)
+
+
+def test_after_a_loan_the_home_wants_what_it_wanted_before(home: Home) -> None:
+    set_running(home, "sim", False)
+    before = read_desired(home)
+    with put_back(home):
+        set_running(home, "sim", True)
+        scale(home, "forwarder", 2)
+    after = read_desired(home)
+    assert (after.processes, after.settings) == (before.processes, before.settings)
+    assert after.revision > before.revision

@@ -102,6 +102,12 @@ def test_the_user_s_own_key_files_are_used_where_they_are(home: Home, tmp_path: 
     assert apply_wish(Settings(), Wish(feed="iex"), home, files).secret_key_file == str(tmp_path / "ALPACA_SECRET_KEY")
 
 
+def test_a_home_that_has_its_keys_needs_them_in_no_environment_any_more(home: Home) -> None:
+    keys = {"ALPACA_KEY_ID": "PKPLANTED", "ALPACA_SECRET_KEY": "planted"}
+    before = apply_wish(Settings(), Wish(feed="iex"), home, keys)
+    assert apply_wish(before, Wish(), home, {}) == before
+
+
 def test_a_real_feed_without_keys_names_the_variable(home: Home) -> None:
     with pytest.raises(StackError, match="ALPACA_KEY_ID is not set"):
         apply_wish(Settings(), Wish(feed="iex"), home, {})

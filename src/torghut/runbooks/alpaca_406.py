@@ -67,7 +67,7 @@ class Alpaca406:
             name="keep-one",
             does="keep one instance, scale down the rest",
             check=look,
-            act=lambda: desired.apply({COUNT: "1"}, self._change(case, "one forwarder", "keep-one")),
+            act=lambda: desired.apply({COUNT: "1"}, Change.of(case, "one forwarder", case.token("keep-one"))),
             undo=NOTHING_TO_UNDO,
             diff=lambda: (f"- {COUNT}: {case.facts['count']}", f"+ {COUNT}: 1"),
         )
@@ -83,7 +83,9 @@ class Alpaca406:
             name="end-strays",
             does="end the forwarders that nobody declared",
             check=look,
-            act=lambda: workloads.end_strays(WORKLOAD, self._change(case, "end stray forwarders", "end-strays")),
+            act=lambda: workloads.end_strays(
+                WORKLOAD, Change.of(case, "end stray forwarders", case.token("end-strays"))
+            ),
             approval=f"these are ended: {case.facts['strays']}",
             diff=lambda: tuple(f"- {stray}" for stray in workloads.strays(WORKLOAD)),
         )
@@ -100,7 +102,9 @@ class Alpaca406:
             name="restart",
             does="restart the one that is left, so that its lingering connection is closed",
             check=look,
-            act=lambda: self.ports.workloads.restart(WORKLOAD, self._change(case, "a fresh connection", "restart")),
+            act=lambda: self.ports.workloads.restart(
+                WORKLOAD, Change.of(case, "a fresh connection", case.token("restart"))
+            ),
             undo=NOTHING_TO_UNDO,
             deadline_s=60,
             diff=lambda: (f"~ workload.{WORKLOAD}: anew",),
@@ -129,6 +133,3 @@ class Alpaca406:
             check=look,
             deadline_s=release_s,
         )
-
-    def _change(self, case: Case, message: str, step: str) -> Change:
-        return Change(message, case.token(step), emergency=case.options.get("emergency") == "yes")

@@ -12,10 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from torghut.ops.errors import DriftError, PreconditionError, UnavailableError
+from torghut.ops.errors import PreconditionError, UnavailableError
 from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
-from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step, Undo
-from torghut.runbooks.ports import Change, FeedAnswer, Ports
+from torghut.ops.step import Seen, Step
+from torghut.runbooks.ports import FeedAnswer, Ports
+from torghut.runbooks.secret_change import SecretChange, in_force
 from torghut.runbooks.workloads import runs_for
 
 SECRET: Final = "alpaca"  # noqa: S105 - its name
@@ -42,16 +43,12 @@ class AlpacaRotation:
         """Look at both pairs of keys and at the secret; change nothing.
 
         Raises:
-            PreconditionError: the new keys are refused or missing, or the desired state drifted.
+            PreconditionError: the new keys are refused or missing.
+            DriftError: the secret in force is not the one that the desired state names.
         """
         new = {name: _given(request, name) for name in (KEY_ID, SECRET_KEY)}
         secrets = self.ports.secrets
-        live, desired = secrets.live(SECRET), secrets.desired(SECRET)
-        if desired and live != desired:
-            raise DriftError(
-                f"the secret in force ({live}) is not the one that the desired state names ({desired}): somebody"
-                " changed it by hand; put it back or commit it, then plan again"
-            )
+        live = in_force(secrets, SECRET)
         self._prove(new)
         old = secrets.read(SECRET)
         old_works = self.ports.feed.history(old).accepted is True
@@ -66,7 +63,14 @@ class AlpacaRotation:
 
     def steps(self, case: Case) -> tuple[Step, ...]:
         """Prove, seal, restart, verify."""
-        return (self._proof(case), self._sealing(case), self._restarting(case), self._health(case))
+        change = SecretChange(self.ports, case, SECRET, WORKLOAD, case.facts["old"], case.facts["new"])
+        old = (lambda: _keys(case, "old.")) if case.facts["old_works"] == "yes" else None
+        return (
+            self._proof(case),
+            change.sealing("seal", "seal the new keys, commit, bring them into force", lambda: _keys(case), old, 120),
+            change.restarting("restart", 120),
+            self._health(case),
+        )
 
     def _prove(self, keys: dict[str, str]) -> str:
         """What the feed said to the new keys, if it took them.
@@ -84,52 +88,9 @@ class AlpacaRotation:
 
     def _proof(self, case: Case) -> Step:
         def look() -> Seen:
-            return _seen(self.ports.feed.history(_new(case)))
+            return _seen(self.ports.feed.history(_keys(case)))
 
         return Step("prove-new-keys", "try the new keys on the history API", look)
-
-    def _sealing(self, case: Case) -> Step:
-        secrets, new, old = self.ports.secrets, case.facts["new"], case.facts["old"]
-
-        def is_now(digest: str) -> Seen:
-            live, desired = secrets.live(SECRET), secrets.desired(SECRET)
-            return Seen(
-                live == desired == digest, f"in force {live}, desired {desired or 'not named'}, wanted {digest}"
-            )
-
-        def put(values: dict[str, str], token: str) -> None:
-            secrets.put(SECRET, values, self._change(case, "new Alpaca keys", token))
-
-        def back() -> None:
-            put({name: case.secret(f"old.{name}") for name in (KEY_ID, SECRET_KEY)}, case.token("undo"))
-            self.ports.workloads.restart(WORKLOAD, self._change(case, "restart with the old Alpaca keys", old))
-
-        def is_back() -> Seen:
-            secret = is_now(old)
-            return secret if not secret.holds else runs_for(self.ports, WORKLOAD, old, but_not=case.facts["new"])
-
-        undo = Undo("the old keys back, and a restart", is_back, back, deadline_s=120)
-        return Step(
-            name="seal",
-            does="seal the new keys, commit, bring them into force",
-            check=lambda: is_now(new),
-            act=lambda: put(_new(case), case.token("seal")),
-            undo=undo if case.facts["old_works"] == "yes" else None,
-            deadline_s=180,
-            diff=lambda: (f"- secret.{SECRET}: {old}", f"+ secret.{SECRET}: {new}"),
-        )
-
-    def _restarting(self, case: Case) -> Step:
-        new = case.facts["new"]
-        return Step(
-            name="restart",
-            does="restart the forwarder, so that it reads the new keys",
-            check=lambda: runs_for(self.ports, WORKLOAD, new),
-            act=lambda: self.ports.workloads.restart(WORKLOAD, self._change(case, "restart for new Alpaca keys", new)),
-            undo=NOTHING_TO_UNDO,  # a restart reads whichever keys are in force; `seal` restarts on its way back
-            deadline_s=120,
-            diff=lambda: (f"~ workload.{WORKLOAD}: every instance anew",),
-        )
 
     def _health(self, case: Case) -> Step:
         def look() -> Seen:
@@ -146,9 +107,6 @@ class AlpacaRotation:
 
         return Step("verify", "healthy, subscribed and nothing refused since the restart", look, deadline_s=120)
 
-    def _change(self, case: Case, message: str, token: str) -> Change:
-        return Change(message, token, emergency=case.options.get("emergency") == "yes")
-
 
 def _given(request: Request, name: str) -> str:
     value = request.secrets.get(name, "").strip()
@@ -157,8 +115,9 @@ def _given(request: Request, name: str) -> str:
     return value
 
 
-def _new(case: Case) -> dict[str, str]:
-    return {name: case.secret(name) for name in (KEY_ID, SECRET_KEY)}
+def _keys(case: Case, which: str = "") -> dict[str, str]:
+    """The new keys, or with `old.` the old ones."""
+    return {name: case.secret(f"{which}{name}") for name in (KEY_ID, SECRET_KEY)}
 
 
 def _seen(answer: FeedAnswer) -> Seen:

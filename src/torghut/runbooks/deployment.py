@@ -15,7 +15,7 @@ from typing import Final
 from torghut.ops.errors import DriftError, PreconditionError, RefusedError
 from torghut.ops.procedure import Case, Request
 from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step, Undo
-from torghut.runbooks.job_ports import JobHealth
+from torghut.runbooks.job_ports import FlinkJob, JobHealth
 from torghut.runbooks.ports import Change, Ports
 
 TAG: Final = "job.tag"
@@ -62,24 +62,6 @@ class Deployments:
 
     # Steps
 
-    def saving(self, case: Case) -> Step:
-        """A savepoint of the job as it runs; the fact `savepoint` is its URI."""
-        job, name = self.ports.job, _directory(case)
-
-        def look() -> Seen:
-            uri = job.savepoint(name)
-            return Seen(uri is not None, uri or "not taken yet", {"savepoint": uri} if uri else {})
-
-        return Step(
-            name="savepoint",
-            does="take a savepoint; the job goes on",
-            check=look,
-            act=lambda: job.take_savepoint(name),
-            undo=NOTHING_TO_UNDO,
-            deadline_s=150,
-            diff=lambda: ("+ a savepoint",),
-        )
-
     def deploying(self, case: Case, new: Mapping[str, str], old: Mapping[str, str]) -> Step:
         """Put `new` in force instead of `old`. START_FROM may be left out of `new`: then it is the fact `savepoint`."""
         desired = self.ports.desired
@@ -88,13 +70,13 @@ class Deployments:
             return {**new, START_FROM: new.get(START_FROM) or case.facts.get("savepoint", "")}
 
         def deploy() -> None:
-            desired.apply(wanted(), _change(case, f"deploy {_named(new)}", new[SUBMISSION]))
+            desired.apply(wanted(), Change.of(case, f"deploy {_named(new)}", new[SUBMISSION]))
 
         def deployed() -> Seen:
             return self._deployed(wanted()) or self._works(new)
 
         def back() -> None:
-            desired.apply(old, _change(case, f"back to {_named(old)}", old[SUBMISSION]))
+            desired.apply(old, Change.of(case, f"back to {_named(old)}", old[SUBMISSION]))
 
         return Step(
             name="deploy",
@@ -175,13 +157,28 @@ class Deployments:
         return Seen(running and _is(health, values), _said(health))
 
 
+def saving(job: FlinkJob, case: Case) -> Step:
+    """A savepoint of the job as it runs; the fact `savepoint` is its URI."""
+    name = case.token("savepoint")
+
+    def look() -> Seen:
+        uri = job.savepoint(name)
+        return Seen(uri is not None, uri or "not taken yet", {"savepoint": uri} if uri else {})
+
+    return Step(
+        name="savepoint",
+        does="take a savepoint; the job goes on",
+        check=look,
+        act=lambda: job.take_savepoint(name),
+        undo=NOTHING_TO_UNDO,
+        deadline_s=150,
+        diff=lambda: ("+ a savepoint",),
+    )
+
+
 def options(request: Request, name: str) -> str:
     """An input, without surrounding space."""
     return request.options.get(name, "").strip()
-
-
-def _directory(case: Case) -> str:
-    return case.token("savepoint")
 
 
 def _is(health: JobHealth, values: Mapping[str, str]) -> bool:
@@ -200,7 +197,3 @@ def _said(health: JobHealth) -> str:
 def _diff(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, ...]:
     changed = [name for name in new if old.get(name, "") != new[name]]
     return tuple(line for name in changed for line in (f"- {name}: {old.get(name, '')}", f"+ {name}: {new[name]}"))
-
-
-def _change(case: Case, message: str, token: str) -> Change:
-    return Change(message, token, emergency=case.options.get("emergency") == "yes")

@@ -15,7 +15,7 @@ from typing import Final
 from torghut.ops.errors import PreconditionError
 from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
 from torghut.ops.step import Step
-from torghut.runbooks.deployment import LATEST, START_FROM, SUBMISSION, TAG, Deployments, options
+from torghut.runbooks.deployment import LATEST, START_FROM, SUBMISSION, TAG, Deployments, options, saving
 from torghut.runbooks.ports import Ports
 
 SAVEPOINT: Final = "savepoint"
@@ -78,7 +78,7 @@ class FlinkUpgrade:
         if state == LATEST:
             new[START_FROM] = LATEST
         return (
-            *(() if state == LATEST else (deployments.saving(case),)),
+            *(() if state == LATEST else (saving(self.ports.job, case),)),
             deployments.deploying(case, new, old),
             deployments.restored(case, new),
             deployments.checkpoints(new),

@@ -58,10 +58,10 @@ class AuthorityRotation:
         return (
             self._making(case, new),
             self._trusting(case, "trust-both", (old, new), back_to=(old,)),
-            *(self._restarting(name, f"{old}+{new}", "both") for name in running),
+            *(self._restarting(case, name, f"{old}+{new}", "both") for name in running),
             self._showing(case),
             self._trusting(case, "trust-new", (new,), back_to=(old, new), restarts=running),
-            *(self._restarting(name, new, "new") for name in running),
+            *(self._restarting(case, name, new, "new") for name in running),
             self._proving(case, running),
         )
 
@@ -72,7 +72,7 @@ class AuthorityRotation:
             exists = authority.exists(new)
             return Seen(exists is there, f"authority {new} is {'' if exists else 'not '}there")
 
-        change = _change(case, f"authority {new}", "make-authority")
+        change = Change.of(case, f"authority {new}", case.token("make-authority"))
         return Step(
             name="make-authority",
             does=f"make authority {new}",
@@ -91,27 +91,31 @@ class AuthorityRotation:
             return Seen(trusted == generations, f"trusted: {', '.join(trusted)}; wanted {', '.join(generations)}")
 
         def back() -> None:
-            authority.trust(back_to, _change(case, "trust as before", f"undo.{name}"))
+            authority.trust(back_to, Change.of(case, "trust as before", case.token(f"undo.{name}")))
             for workload in restarts:
-                self.ports.workloads.restart(workload, _change(case, "restart to trust as before", f"undo.{name}"))
+                self.ports.workloads.restart(
+                    workload, Change.of(case, "restart to trust as before", case.token(f"undo.{name}"))
+                )
 
         return Step(
             name=name,
             does=f"the clients' truststore holds {' and '.join(wanted)}",
             check=lambda: look(wanted),
-            act=lambda: authority.trust(wanted, _change(case, f"trust {'+'.join(wanted)}", name)),
+            act=lambda: authority.trust(wanted, Change.of(case, f"trust {'+'.join(wanted)}", case.token(name))),
             undo=Undo("trust as before", lambda: look(back_to), back),
             approval="" if len(wanted) > 1 else f"clients that trust only authority {case.facts['old']} are locked out",
             diff=lambda: (f"- trusted: {', '.join(back_to)}", f"+ trusted: {', '.join(wanted)}"),
         )
 
-    def _restarting(self, workload: str, trusted: str, stage: str) -> Step:
+    def _restarting(self, case: Case, workload: str, trusted: str, stage: str) -> Step:
         token = f"ca:{trusted}"
         return Step(
             name=f"restart.{workload}.{stage}",
             does=f"restart {workload}, so that it reads the truststore",
             check=lambda: runs_for(self.ports, workload, token),
-            act=lambda: self.ports.workloads.restart(workload, Change(f"restart {workload} for {token}", token)),
+            act=lambda: self.ports.workloads.restart(
+                workload, Change.of(case, f"restart {workload} for {token}", token)
+            ),
             undo=NOTHING_TO_UNDO,  # it trusts what the old state shows as well
             deadline_s=240,
             diff=lambda: (f"~ workload.{workload}: every instance anew",),
@@ -128,11 +132,11 @@ class AuthorityRotation:
             name="show-new",
             does=f"the brokers show a certificate of authority {new}",
             check=lambda: look(new),
-            act=lambda: authority.serve(new, _change(case, f"show authority {new}", "show-new")),
+            act=lambda: authority.serve(new, Change.of(case, f"show authority {new}", case.token("show-new"))),
             undo=Undo(
                 f"show authority {old}",
                 lambda: look(old),
-                lambda: authority.serve(old, _change(case, f"show authority {old}", "undo.show-new")),
+                lambda: authority.serve(old, Change.of(case, f"show authority {old}", case.token("undo.show-new"))),
             ),
             deadline_s=180,
         )
@@ -145,7 +149,3 @@ class AuthorityRotation:
             return Seen(not trouble and all(each.holds for each in seen), said or "fresh handshakes work")
 
         return Step("verify", "fresh handshakes with the new authority alone, every client ready", look, deadline_s=180)
-
-
-def _change(case: Case, message: str, step: str) -> Change:
-    return Change(message, case.token(step), emergency=case.options.get("emergency") == "yes")

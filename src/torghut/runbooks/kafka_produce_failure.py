@@ -88,9 +88,7 @@ class KafkaProduceFailure:
 
     def _mending(self, case: Case, cause: Cause) -> Step:
         repair = self.ports.kafka_repair
-        change = Change(
-            f"mend {cause.value}: {FIXES[cause]}", case.token("mend"), case.options.get("emergency") == "yes"
-        )
+        change = Change.of(case, f"mend {cause.value}: {FIXES[cause]}", case.token("mend"))
 
         def look() -> Seen:
             found = first_cause(self.ports.kafka, deep=cause is Cause.QUOTA)
@@ -140,7 +138,7 @@ class KafkaProduceFailure:
             does="restart the forwarder, if it is not ready",
             check=look,
             verify=lambda: Seen(*self._health()),
-            act=lambda: self.ports.workloads.restart(WORKLOAD, Change("restart after a Kafka failure", token)),
+            act=lambda: self.ports.workloads.restart(WORKLOAD, Change.of(case, "restart after a Kafka failure", token)),
             undo=NOTHING_TO_UNDO,
             deadline_s=120,
         )

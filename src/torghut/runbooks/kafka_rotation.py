@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from torghut.ops.errors import DriftError, PreconditionError
+from torghut.ops.errors import PreconditionError
 from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
 from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step, Undo
 from torghut.runbooks.kafka_ca import AuthorityRotation
 from torghut.runbooks.ports import Change, Ports
+from torghut.runbooks.secret_change import SecretChange, in_force
 from torghut.runbooks.workloads import runs_for
 
 WORKLOADS: Final = {"forwarder": "forwarder", "ta": "job"}
@@ -80,7 +81,7 @@ class KafkaRotation:
         roles = case.facts["roles"].split("+")
         return (
             *(step for role in roles for step in self._credentials(case, role)),
-            *(self._restarting(case, role) for role in roles),
+            *(self._moved(case, role).restarting(f"restart.{WORKLOADS[role]}", 240) for role in roles),
             *(self._proving(case, role) for role in roles),
             *(self._retiring(case, role) for role in roles),
         )
@@ -98,12 +99,7 @@ class KafkaRotation:
 
     def _found(self, role: str, way: str) -> dict[str, str]:
         store, name = self.ports.secrets, f"kafka.{role}"
-        live, desired = store.live(name), store.desired(name)
-        if desired and live != desired:
-            raise DriftError(
-                f"secret {name} in force ({live}) is not the one that the desired state names ({desired}): run"
-                " kafka-produce-failure, which restores it, then plan again"
-            )
+        live = in_force(store, name, "run kafka-produce-failure, which restores it")
         values = self._read(role)
         answer = self.ports.kafka_users.login(values)
         if not answer.accepted:
@@ -139,7 +135,7 @@ class KafkaRotation:
             login, lacking = users.login(_new(case, role)), users.permitted(user, role)
             return Seen(bool(login.accepted) and not lacking, f"{login.what}; lacks {', '.join(lacking) or 'nothing'}")
 
-        change = self._change(case, f"a second user for {role}", f"make-user.{role}")
+        change = Change.of(case, f"a second user for {role}", case.token(f"make-user.{role}"))
         gone = Undo(
             f"delete {user}", lambda: Seen(not users.exists(user), f"{user}?"), lambda: users.remove(user, change)
         )
@@ -161,7 +157,9 @@ class KafkaRotation:
             return Seen(bool(login.accepted), login.what)
 
         def put(values: dict[str, str], step: str) -> None:
-            users.put(user, values["password"], role, self._change(case, f"password of {user}", f"{step}.{role}"))
+            users.put(
+                user, values["password"], role, Change.of(case, f"password of {user}", case.token(f"{step}.{role}"))
+            )
 
         old = _old(case, role)
         return Step(
@@ -174,33 +172,14 @@ class KafkaRotation:
             diff=lambda: (f"~ password of {user}",),
         )
 
-    def _moving(self, case: Case, role: str) -> Step:
-        store, name, workload = self.ports.secrets, f"kafka.{role}", WORKLOADS[role]
+    def _moved(self, case: Case, role: str) -> SecretChange:
         old, new = case.facts[f"{role}.old"], case.facts[f"{role}.new"]
+        return SecretChange(self.ports, case, f"kafka.{role}", WORKLOADS[role], old, new)
 
-        def is_now(digest: str) -> Seen:
-            live, desired = store.live(name), store.desired(name)
-            return Seen(
-                live == desired == digest, f"in force {live}, desired {desired or 'not named'}, wanted {digest}"
-            )
-
-        def back() -> None:
-            store.put(name, _old(case, role), self._change(case, f"the old Secret of {role}", f"undo.{role}"))
-            self.ports.workloads.restart(workload, Change(f"restart {workload} with the old Secret", old))
-
-        def is_back() -> Seen:
-            seen = is_now(old)
-            return runs_for(self.ports, workload, old, but_not=new) if seen.holds else seen
-
-        return Step(
-            name=f"move.{role}",
-            does=f"the Secret of {role} names {case.facts[f'{role}.new_user']} and the new password",
-            check=lambda: is_now(new),
-            act=lambda: store.put(name, _new(case, role), self._change(case, f"new login of {role}", f"move.{role}")),
-            undo=Undo("the old Secret back, and a restart", is_back, back, deadline_s=180),
-            deadline_s=180,
-            diff=lambda: (f"- secret.{name}: {old}", f"+ secret.{name}: {new}"),
-        )
+    def _moving(self, case: Case, role: str) -> Step:
+        does = f"the Secret of {role} names {case.facts[f'{role}.new_user']} and the new password"
+        new, old = lambda: _new(case, role), lambda: _old(case, role)
+        return self._moved(case, role).sealing(f"move.{role}", does, new, old, restart_s=240)
 
     def _copying(self, case: Case, role: str) -> Step:
         store, name = self.ports.secrets, f"kafka.{role}"
@@ -213,21 +192,9 @@ class KafkaRotation:
             name=f"copied.{role}",
             does="the copy that the clients read is the source's",
             check=look,
-            act=lambda: store.restore(name, self._change(case, "copy a Secret by hand", f"copied.{role}")),
+            act=lambda: store.restore(name, Change.of(case, "copy a Secret by hand", case.token(f"copied.{role}"))),
             undo=NOTHING_TO_UNDO,
             approval=f"the copy of secret {name} does not follow its source; it is written by hand",
-        )
-
-    def _restarting(self, case: Case, role: str) -> Step:
-        workload, new = WORKLOADS[role], case.facts[f"{role}.new"]
-        return Step(
-            name=f"restart.{workload}",
-            does=f"restart {workload}, so that it logs in anew",
-            check=lambda: runs_for(self.ports, workload, new),
-            act=lambda: self.ports.workloads.restart(workload, Change(f"restart {workload} for a new login", new)),
-            undo=NOTHING_TO_UNDO,  # `move` restarts when it goes back
-            deadline_s=240,
-            diff=lambda: (f"~ workload.{workload}: every instance anew",),
         )
 
     def _proving(self, case: Case, role: str) -> Step:
@@ -255,7 +222,7 @@ class KafkaRotation:
         users, old, user = self.ports.kafka_users, _old(case, role), case.facts[f"{role}.old_user"]
         if case.facts["way"] == IN_PLACE:
             return Step(f"refused.{role}", "the old password is refused", lambda: _is_refused(self.ports, old))
-        change = self._change(case, f"delete {user}", f"delete-user.{role}")
+        change = Change.of(case, f"delete {user}", case.token(f"delete-user.{role}"))
 
         def look() -> Seen:
             return Seen(False, f"{user} is there") if users.exists(user) else _is_refused(self.ports, old)
@@ -268,9 +235,6 @@ class KafkaRotation:
             approval=f"{user} is deleted: whoever else logs in as it is locked out",
             diff=lambda: (f"- user {user}",),
         )
-
-    def _change(self, case: Case, message: str, step: str) -> Change:
-        return Change(message, case.token(step), emergency=case.options.get("emergency") == "yes")
 
 
 def _is_refused(ports: Ports, values: dict[str, str]) -> Seen:

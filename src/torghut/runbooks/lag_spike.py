@@ -17,7 +17,7 @@ from typing import Final
 from torghut.ops.errors import PreconditionError
 from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
 from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step
-from torghut.runbooks.deployment import START_FROM, SUBMISSION, TAG, Deployments
+from torghut.runbooks.deployment import START_FROM, SUBMISSION, TAG, Deployments, saving
 from torghut.runbooks.lag_diagnosis import Cause, Diagnosis, diagnose
 from torghut.runbooks.lag_ports import LagMeter, LagReading
 from torghut.runbooks.ports import Change, Ports
@@ -125,7 +125,7 @@ class LagSpike:
             name="restart",
             does=f"restart: {workload}",
             check=look,
-            act=lambda: workloads.restart(workload, Change(f"restart for {case.facts['cause']}", token)),
+            act=lambda: workloads.restart(workload, Change.of(case, f"restart for {case.facts['cause']}", token)),
             undo=NOTHING_TO_UNDO,
             deadline_s=180,
             approval=f"{case.facts['evidence']}. {approval}",
@@ -140,7 +140,7 @@ class LagSpike:
         deploying = deployments.deploying(case, new, {**old, name: facts["old.value"]})
         approval = f"{cause}: {facts['evidence']}. The job is restarted with {name} = {facts['to']}"
         return (
-            deployments.saving(case),
+            saving(self.ports.job, case),
             replace(deploying, approval=approval),
             deployments.restored(case, new),
             deployments.checkpoints(new),

@@ -14,11 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from torghut.ops.errors import DriftError, PreconditionError
+from torghut.ops.errors import PreconditionError
 from torghut.ops.procedure import Basis, Case, Input, Request, Rollback
-from torghut.ops.step import NOTHING_TO_UNDO, Seen, Step, Undo
+from torghut.ops.step import Seen, Step, Undo
+from torghut.runbooks.deployment import saving
 from torghut.runbooks.job_ports import JobHealth
-from torghut.runbooks.ports import Change, Ports
+from torghut.runbooks.ports import Ports
+from torghut.runbooks.secret_change import SecretChange, in_force
 from torghut.runbooks.workloads import runs_for
 
 SECRET: Final = "s3"  # noqa: S105 - its name
@@ -53,14 +55,10 @@ class MinioRotation:
         """Look at the job, its keys and its secret; change nothing.
 
         Raises:
-            PreconditionError: the job has no checkpoint, the old keys do not work, or the secret drifted.
+            PreconditionError: the job does not work, or the new access key is the old one.
+            DriftError: the keys in force are not those that the desired state names.
         """
-        live, desired = self.ports.secrets.live(SECRET), self.ports.secrets.desired(SECRET)
-        if desired and live != desired:
-            raise DriftError(
-                f"the keys in force ({live}) are not those that the desired state names ({desired}): somebody changed"
-                " them by hand; put them back or commit them, then plan again"
-            )
+        live = in_force(self.ports.secrets, SECRET)
         old = dict(self.ports.secrets.read(SECRET))
         new = {name: request.secrets.get(name, "").strip() or self.generate(name) for name in _KEYS}
         if new[ACCESS_KEY] == old[ACCESS_KEY] and new != old:
@@ -81,13 +79,15 @@ class MinioRotation:
         """New user, proof of its scope, seal, restart, proof by checkpoints, and the end of the old user."""
         if case.facts["new"] == case.facts["old"]:
             return (self._scope(case),)
-        savepoint = (self._saving(case),) if case.options.get("savepoint") == "yes" else ()
+        savepoint = (saving(self.ports.job, case),) if case.options.get("savepoint") == "yes" else ()
+        change = SecretChange(self.ports, case, SECRET, WORKLOAD, case.facts["old"], case.facts["new"])
+        old = (lambda: _keys(case, "old.")) if case.facts["old_works"] == "yes" else None
         return (
             self._creating(case),
             self._scope(case),
             *savepoint,
-            self._sealing(case),
-            self._restarting(case),
+            change.sealing("seal", "seal the new keys, commit, bring them into force", lambda: _keys(case), old, 300),
+            change.restarting("restart", 300),
             self._handover(case),
             self._deleting(case),
             self._going_on(case),
@@ -120,62 +120,6 @@ class MinioRotation:
             return Seen(True, "writes, reads and deletes in its own bucket; every other one is refused")
 
         return Step("prove-scope", "prove that the new keys reach their bucket and no other", look, deadline_s=30)
-
-    def _saving(self, case: Case) -> Step:
-        job, name = self.ports.job, case.token("savepoint")
-
-        def look() -> Seen:
-            uri = job.savepoint(name)
-            return Seen(uri is not None, uri or "not taken yet", {"savepoint": uri} if uri else {})
-
-        return Step(
-            name="savepoint",
-            does="take a savepoint; the job goes on",
-            check=look,
-            act=lambda: job.take_savepoint(name),
-            undo=NOTHING_TO_UNDO,
-            deadline_s=150,
-        )
-
-    def _sealing(self, case: Case) -> Step:
-        secrets_, new, old = self.ports.secrets, case.facts["new"], case.facts["old"]
-
-        def is_now(digest: str) -> Seen:
-            live, desired = secrets_.live(SECRET), secrets_.desired(SECRET)
-            return Seen(
-                live == desired == digest, f"in force {live}, desired {desired or 'not named'}, wanted {digest}"
-            )
-
-        def back() -> None:
-            secrets_.put(SECRET, _keys(case, "old."), self._change(case, "the old keys back", case.token("undo")))
-            self.ports.workloads.restart(WORKLOAD, self._change(case, "restart with the old keys", old))
-
-        def is_back() -> Seen:
-            secret = is_now(old)
-            return secret if not secret.holds else runs_for(self.ports, WORKLOAD, old, but_not=new)
-
-        undo = Undo("the old keys back, and a restart of the job", is_back, back, deadline_s=300)
-        return Step(
-            name="seal",
-            does="seal the new keys, commit, bring them into force",
-            check=lambda: is_now(new),
-            act=lambda: secrets_.put(SECRET, _keys(case), self._change(case, "new keys of the store", new)),
-            undo=undo if case.facts["old_works"] == "yes" else None,
-            deadline_s=180,
-            diff=lambda: (f"- secret.{SECRET}: {old}", f"+ secret.{SECRET}: {new}"),
-        )
-
-    def _restarting(self, case: Case) -> Step:
-        new = case.facts["new"]
-        return Step(
-            name="restart",
-            does="restart the job, so that it reads the new keys",
-            check=lambda: runs_for(self.ports, WORKLOAD, new),
-            act=lambda: self.ports.workloads.restart(WORKLOAD, self._change(case, "restart for new keys", new)),
-            undo=NOTHING_TO_UNDO,  # `seal` restarts on its way back
-            deadline_s=300,
-            diff=lambda: (f"~ workload.{WORKLOAD}: every process anew, from the newest checkpoint",),
-        )
 
     def _handover(self, case: Case) -> Step:
         """Both sides of the change: state written under the old keys was read, and new state is written."""
@@ -233,9 +177,6 @@ class MinioRotation:
     def _refused(self, keys: dict[str, str]) -> Seen:
         known = self.ports.store.reach(keys).known
         return Seen(not known, "the store takes the keys" if known else "the store refuses the keys")
-
-    def _change(self, case: Case, message: str, token: str) -> Change:
-        return Change(message, token, emergency=case.options.get("emergency") == "yes")
 
 
 def _keys(case: Case, which: str = "") -> dict[str, str]:

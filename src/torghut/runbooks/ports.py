@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from torghut.ops.procedure import Case
 from torghut.runbooks.job_ports import FlinkJob, StoreUsers
 from torghut.runbooks.kafka_ports import KafkaAuthority, KafkaProbe, KafkaRepair, KafkaUsers
 from torghut.runbooks.lag_ports import LagMeter
@@ -23,6 +24,11 @@ class Change:
     message: str
     token: str
     emergency: bool = False
+
+    @classmethod
+    def of(cls, case: Case, message: str, token: str) -> Change:
+        """A change that this run makes, in the way that its operator asked for."""
+        return cls(message, token, emergency=case.options.get("emergency") == "yes")
 
 
 class DesiredState(Protocol):

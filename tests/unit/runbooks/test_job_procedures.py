@@ -94,7 +94,7 @@ def test_a_plan_with_the_keys_in_force_shows_nothing_to_change(tmp_path: Path) -
 def test_keys_changed_by_hand_are_drift(tmp_path: Path) -> None:
     cluster = Cluster()
     cluster.committed["secret.s3"] = "digest:of-something-else"
-    with pytest.raises(DriftError, match="somebody changed them by hand"):
+    with pytest.raises(DriftError, match="somebody changed it by hand"):
         run(Desk(tmp_path), cluster, rotate)
 
 

@@ -8,7 +8,7 @@ OpsError
 ├── UnavailableError    something does not answer now; asked again until the deadline
 ├── RefusedError        something answered, and said no; asking again is useless
 ├── StepError           a step did not reach what it verifies
-└── JournalError        the journal was changed, cut or cannot be read
+└── JournalError        the journal was changed, cut, or cannot be read or written
 
 Each message says what was wanted, what was seen and what to do next.
 """
@@ -49,4 +49,4 @@ class StepError(OpsError):
 
 
 class JournalError(OpsError):
-    """The journal was changed, cut or cannot be read."""
+    """The journal was changed, cut, or cannot be read or written."""

@@ -65,7 +65,7 @@ class Journal:
         """Write one note and return when it is on disk.
 
         Raises:
-            JournalError: the chain before it is broken: nothing may be built on that.
+            JournalError: the chain before it is broken, and nothing may be built on that; or the disk did not take it.
         """
         head = self._drop_torn()
         clean = msgspec.json.decode(self._redactor.clean(msgspec.json.encode(note).decode()), type=Note)
@@ -73,8 +73,12 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._write(descriptor, line + b"\n")
+            self._write_whole(descriptor, line + b"\n")
             os.fsync(descriptor)
+        except OSError as error:
+            raise JournalError(
+                f"{self.path}: a note could not be written ({error.strerror}): make room, then resume the run"
+            ) from error
         finally:
             os.close(descriptor)
         return Head(head.lines + 1, _digest(line))
@@ -117,6 +121,11 @@ class Journal:
                     " desired state; restore the file from a copy"
                 )
         return found[-1]
+
+    def _write_whole(self, descriptor: int, content: bytes) -> None:
+        """A disk that is nearly full takes a part, and says why only when it is asked to take the rest."""
+        while content:
+            content = content[self._write(descriptor, content) :]
 
     def _walk(self) -> Iterator[tuple[Line, Head]]:
         """Each whole line with the head after it."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -22,6 +24,8 @@ from torghut.ops.state import Event, Note, Phase, RunState, runs, start_note
 from torghut.ops.vault import Vault
 from torghut.ops.witness import NoWitness, Witness
 from torghut.platform.files import write_atomically
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,10 @@ class Runner:
         """What a run would do; kept, so that a run with the same id sees what has changed since.
 
         Raises:
-            PreconditionError: it could not be run.
+            PreconditionError: it could not be run, or the id is none.
         """
         procedure = self._procedure(name)
+        _check_id(run_id)
         if (known := self._runs().get(run_id)) is not None:
             return nothing_left(procedure, known)
         plan = make_plan(run_id, procedure, request, self.records.redactor)
@@ -81,6 +86,7 @@ class Runner:
         Raises:
             PreconditionError: it cannot be run; nothing was changed.
         """
+        _check_id(run_id)
         with self._held(f"run {run_id} ({name})"):
             known = self._runs()
             if run_id in known:
@@ -260,6 +266,14 @@ class Runner:
         head = self.records.journal.head()
         if head.lines and head not in self.records.anchor.heads()[-1:]:
             self.records.anchor.keep(head, what)
+
+
+def _check_id(run_id: str) -> None:
+    """An id names files, tokens of effects and commits."""
+    if not _ID.fullmatch(run_id):
+        raise PreconditionError(
+            f"--id {run_id!r}: wanted 1 to 80 letters, digits, `.`, `_` or `-`, a letter or digit first"
+        )
 
 
 def _refuse_told_secrets(basis: Basis, redactor: Redactor) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,25 @@ def test_secrets_never_reach_the_file(tmp_path: Path) -> None:
 
 def test_a_new_journal_has_no_lines(tmp_path: Path) -> None:
     assert journal(tmp_path).head() == Head(0, "0" * 64)
+
+
+def test_a_disk_that_takes_a_line_in_parts_has_it_whole(tmp_path: Path) -> None:
+    made = Journal(tmp_path / "j", Redactor(), lambda descriptor, content: os.write(descriptor, content[:7]))
+    made.append(Note("r", Event.ACTING, 1, "somebody", "step", "a note"))
+    assert [note.what for note in made.notes()] == ["a note"]
+
+
+def test_a_full_disk_is_told_and_what_it_took_of_the_line_is_no_note(tmp_path: Path) -> None:
+    room = [60]
+
+    def nearly_full(descriptor: int, content: bytes) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken, room[0] = os.write(descriptor, content[: room[0]]), 0
+        return taken
+
+    with pytest.raises(JournalError, match="No space left on device"):
+        Journal(tmp_path / "j", Redactor(), nearly_full).append(Note("r", Event.ACTING, 1, "somebody", "step", "lost"))
+    after = Journal(tmp_path / "j", Redactor())
+    after.append(Note("r", Event.ACTING, 2, "somebody", "step", "kept"))
+    assert [note.what for note in after.notes()] == ["kept"]

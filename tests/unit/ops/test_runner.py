@@ -47,6 +47,15 @@ def test_the_same_id_for_another_request_is_refused(desk: Desk, world: World) ->
         desk.runner(Example(world, TWO)).run("example", Request({"ca": "yes"}), "r")
 
 
+@pytest.mark.parametrize("run_id", ["", "../elsewhere", "a/b", ".hidden", "a b", "a\n", "ä", "x" * 81])
+def test_an_id_that_could_not_name_a_file_is_refused(desk: Desk, world: World, run_id: str) -> None:
+    runner = desk.runner(Example(world, TWO))
+    for command in (runner.plan, runner.run):
+        with pytest.raises(PreconditionError, match="--id"):
+            command("example", Request(), run_id)
+    assert world.effects == []
+
+
 def test_a_plan_changes_nothing_and_says_what_would(desk: Desk, world: World) -> None:
     plan = desk.runner(Example(world, TWO)).plan("example", Request(), "r")
     assert plan.changes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -59,6 +60,13 @@ def deploy(scene: Scene, values: Mapping[str, str], why: str) -> None:
         return health.works and (health.version, health.submission) == (values[_TAG], values[_SUBMISSION])
 
     wait_until(works, _BACK_S, f"version {values[_TAG]} to work", 0.5)
+
+
+def deploy_version(scene: Scene, tag: str) -> None:
+    """Another version, from the newest state, and wait until it works."""
+    # A name that was there before would go on from where that deployment was.
+    values = {_TAG: tag, _SUBMISSION: f"{tag}-{time.time_ns() // 1_000_000}", "job.start_from": "latest"}
+    deploy(scene, values, "a version for a drill")
 
 
 def go_back(scene: Scene) -> None:
@@ -124,7 +132,7 @@ class GoBack:
         before = remember(scene)
         tag = scene.notes["tag"] = versions.install(scene, self.cause, before[_TAG], versions.PLAIN)
         scene.notes["savepoint"] = scene.torghut("ta", "savepoint").stdout.strip()
-        deploy(scene, {_TAG: tag, _SUBMISSION: f"drill-{tag}", "job.start_from": "latest"}, "a version for a drill")
+        deploy_version(scene, tag)
 
     def detected(self, scene: Scene) -> str | None:
         """Somebody does not like it."""

@@ -1,7 +1,4 @@
-"""Drills of lag-spike: one for each cause, made with the real components. A cause must be recognised, and no other.
-
-Not made here: a job that is too slow (it takes a slow version, and minutes of backlog); unit tests cover it.
-"""
+"""Drills of lag-spike: one for each cause, made with the real components. A cause must be recognised, and no other."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from torghut.drills import flink
+from torghut.drills import flink, versions
 from torghut.drills.scene import Scene
 from torghut.ops.errors import PreconditionError, UnavailableError
 from torghut.platform.kafka.reader import TopicReader
@@ -24,6 +21,8 @@ from torghut.wire.topics import TRADES, full_name
 
 _STOPPED_S, _RUNNING_S = 1.2, 0.3
 _POLL_S: Final = 0.5
+_KEEPS_UP: Final = 0.8
+"""The share of the input that the slow job takes in."""
 _NEWEST: Final = 500
 
 
@@ -120,6 +119,18 @@ class SlowBroker(Spike):
         threading.Thread(target=_slow_down, args=(broker, self.over), daemon=True).start()
 
 
+class SlowJob(Spike):
+    """A version that takes in less than comes; with twice the slots it has time to spare."""
+
+    def begin(self, scene: Scene) -> None:
+        """Deploy it. What came during its start is waiting when it works."""
+        partitions = ports(scene.home).lag.read().job.partitions
+        per_second = sum(one.trades + one.quotes for one in partitions)
+        added = versions.slow(1 / (_KEEPS_UP * per_second * len(partitions)))
+        tag = scene.notes["tag"] = versions.install(scene, "slow", flink.remembered(scene)["job.tag"], added)
+        flink.deploy_version(scene, tag)
+
+
 class UnquotedPartition(Spike):
     """All symbols of one partition trade, and nobody quotes them: its event time stands until the idle time-out."""
 
@@ -183,6 +194,7 @@ SPIKES: Final[tuple[Spike, ...]] = (
     LateFeed(Cause.FEED.value, code=2),
     MutedSocket(Cause.MUTED.value),
     SlowBroker(Cause.BROKER.value),
+    SlowJob(Cause.JOB.value),
     UnquotedPartition(Cause.IDLE.value),
     Disorder(Cause.DISORDER.value),
 )

@@ -53,13 +53,34 @@ TaOperator = _Stranger
 }
 
 
+def slow(seconds: float) -> Mapping[str, str]:
+    """For each record it spends `seconds` on each partition of its slot: with half of them it is four times as fast."""
+    return {
+        "job/operator.py": f'''
+
+class _Slow(TaOperator):
+    """It goes through everything that it keeps, for every record."""
+
+    def process_element(self, value, ctx):
+        first, last = value[3], value[4]
+        time.sleep((last - first + 1) * len(self._shards) * {seconds!r})
+        yield from super().process_element(value, ctx)
+
+
+TaOperator = _Slow
+'''
+    }
+
+
 def install(scene: Scene, kind: str, base: str, added: Mapping[str, str]) -> str:
     """Make a version of `base`, with text added to some of its files. Returns its tag."""
+    tag = f"drill-{kind}"
+    remove(scene, tag)  # left behind by a drill that was killed, and perhaps of other code
     copy = scene.scratch / kind / "torghut"
     shutil.copytree(tags(scene.home).code(base) / "torghut", copy, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in added.items():
         _append(copy / name, text)
-    return tags(scene.home).install(f"drill-{kind}", copy).name
+    return tags(scene.home).install(tag, copy).name
 
 
 def remove(scene: Scene, tag: str) -> None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from torghut.bench.machine import Machine
 from torghut.drills.scene import Scene
 
 
@@ -48,6 +49,11 @@ class Drill(Protocol):
         ...
 
 
+def title(of: Drill | DrillResult) -> str:
+    """As it is named on the command line."""
+    return f"{of.name}/{of.cause}"
+
+
 class StepTime(msgspec.Struct, frozen=True):
     """A step of the procedure."""
 
@@ -73,6 +79,8 @@ class DrillResult(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[StepTime, ...]
     run: str
     why: str
+    at: str = ""
+    """When it was over: date and time, UTC."""
 
     @classmethod
     def unplayed(cls, name: str, cause: str, stand_ins: tuple[str, ...], why: str) -> DrillResult:
@@ -101,6 +109,7 @@ class DrillDocument(msgspec.Struct, frozen=True):
     target: str
     load: float
     drills: tuple[DrillResult, ...]
+    machine: Machine | None = None
 
     @property
     def ok(self) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -14,8 +14,8 @@ from torghut.drills.drill import Drill, DrillResult, StepTime
 from torghut.drills.errors import DrillError
 from torghut.drills.meter import SilenceMeter
 from torghut.drills.scene import Scene
-from torghut.ops.errors import UnavailableError
 from torghut.ops.report import RunReport
+from torghut.ops.state import Phase
 from torghut.ops.witness import Testimony
 from torghut.platform.waiting import wait_until
 from torghut.stack.home import Home
@@ -26,31 +26,31 @@ from torghut.wire import topics
 _STEADY_S: Final = 180.0
 _DETECT_S: Final = 120.0
 _RECOVER_S: Final = 180.0
-_WARM_UP_S: Final = 5.0
+_OPEN: Final = frozenset({Phase.FORWARD, Phase.BACKWARD})
 
 Report = Callable[[str], None]
 
 
 def play(drill: Drill, home: Home, report: Report) -> DrillResult:
-    """Play one drill on the running stack of `home`.
+    """Play one drill on the running stack of `home`. Whatever goes wrong is its result, and the stack is put back.
 
     Raises:
-        DrillError: it could not be played; the stack was put back.
+        DrillError: it could not begin: the stack is not steady.
     """
     with TemporaryDirectory(prefix="torghut-drill-", dir=home.root) as folder:
         scene = Scene(home, Path(folder))
         wait_steady(scene.stack)
-        begun_ns = time.time_ns()
+        begun_ns, played = time.time_ns(), _Played(drill, scene, report)
         with SilenceMeter(*_output(scene.stack)) as meter:
-            played = _Played(drill, scene, report)
             try:
-                played.play()
+                with played.counting_against():
+                    played.play()
             finally:
-                with suppress(UnavailableError):
-                    drill.restore(scene)
-            wait_steady(scene.stack)
-        testimony = _audit(home, begun_ns, report)
-        return played.result(meter.longest_ms, _output(scene.stack)[1], testimony)
+                with played.counting_against():
+                    played.put_back()
+        with played.counting_against():
+            played.audit(begun_ns)
+        return played.result(meter.longest_ms, _output(scene.stack)[1])
 
 
 def is_steady(stack: RunningStack) -> bool:
@@ -80,16 +80,23 @@ class _Played:
         self._recovered_s: float | None = None
         self._run: RunReport | None = None
         self._why = ""
+        self._audit: Testimony | None = None
+
+    @contextmanager
+    def counting_against(self) -> Iterator[None]:
+        """Whatever goes wrong in the block makes the drill bad; what went wrong first is told."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a drill breaks things: the next one is to be played all the same
+            self._report(f"{self._drill.name} / {self._drill.cause}: {error}")
+            self._why = self._why or str(error) or type(error).__name__
 
     def play(self) -> None:
         drill, scene = self._drill, self._scene
         self._report(f"{drill.name} / {drill.cause}: breaking it")
         drill.make(scene)
         begun = time.monotonic()
-        try:
-            self._detected_by = wait_until(lambda: drill.detected(scene), _DETECT_S, "the condition to be detected")
-        except TimeoutError as error:
-            raise DrillError(f"{drill.name} / {drill.cause}: {error}") from error
+        self._detected_by = wait_until(lambda: drill.detected(scene), _DETECT_S, "the condition to be detected")
         self._detected_s = time.monotonic() - begun
         self._report(f"detected after {self._detected_s:.1f} s: {self._detected_by}")
         planned = is_steady(scene.stack)
@@ -105,7 +112,21 @@ class _Played:
         else:
             self._recovered_s = at_s - begun
 
-    def result(self, gap_ms: float | None, gap_of: str, audit: Testimony) -> DrillResult:
+    def put_back(self) -> None:
+        """As it was found: no run that is open, no condition."""
+        try:
+            if self._run is not None and self._run.phase in _OPEN:
+                self._scene.close(self._run.id)
+        finally:
+            self._drill.restore(self._scene)
+        wait_steady(self._scene.stack)
+
+    def audit(self, since_ns: int) -> None:
+        self._report("auditing")
+        self._audit = LocalWitness(self._scene.home).testify(since_ns)
+
+    def result(self, gap_ms: float | None, gap_of: str) -> DrillResult:
+        audit = self._audit or Testimony(False, "not audited")
         lost, doubled = audit.figures.get("lost"), audit.figures.get("duplicated")
         why = self._why or ("" if audit.ok else audit.what)
         return DrillResult(
@@ -144,11 +165,3 @@ def _output(stack: RunningStack) -> tuple[dict[str, object], str]:
     document, kafka = stack.document(), stack.kafka("audit")
     topic = topics.TRADES if document.flink is None else topics.TA_SIGNALS
     return kafka.client(), topics.full_name(topic, kafka.topic_prefix)
-
-
-def _audit(home: Home, begun_ns: int, report: Report) -> Testimony:
-    report("auditing")
-    try:
-        return LocalWitness(home).testify(begun_ns)
-    except UnavailableError as error:
-        raise DrillError(f"the audit could not be made: {error}") from error

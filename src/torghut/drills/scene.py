@@ -88,3 +88,8 @@ class Scene:
             return spoken, msgspec.json.decode(spoken.stdout, type=RunReport)
         except msgspec.DecodeError:
             return spoken, None
+
+    def close(self, run: str) -> None:
+        """End a run that is open, for it would block the next: take it back, and where that fails leave it as it is."""
+        self.torghut("runbook", "resume", run, "--roll-back", "--yes")
+        self.torghut("runbook", "resume", run, "--abandon")  # refused when it is over

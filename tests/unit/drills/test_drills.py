@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from torghut.drills.catalogue import DRILLS, select
 from torghut.drills.drill import DrillDocument, DrillResult, StepTime
-from torghut.drills.run import markdown
+from torghut.drills.table import Table, markdown
 from torghut.runbooks.kafka_diagnosis import BY_HAND
 from torghut.runbooks.kafka_ports import Cause
 
@@ -62,3 +64,12 @@ def test_the_document_has_the_contract_s_fields() -> None:
     contract = {"name", "cause", "verdict", "detected_s", "recovered_s", "max_gap_ms", "lost", "duplicated"}
     assert {*contract, "stand_ins", "steps"} <= document["drills"][0].keys()
     assert list(document["drills"][0]["steps"]) == [{"name": "restart", "outcome": "done", "seconds": 6.2}]
+
+
+def test_a_table_is_continued_with_what_was_ok_at_the_same_load(tmp_path: Path) -> None:
+    table = Table(tmp_path, 2000)
+    table.add(OK)
+    table.add(DrillResult.unplayed("alpaca-rotation", "due", (), "killed"))
+    assert [drill.cause for drill in table.document().drills] == ["due", "lingering"]
+    assert Table.continued(tmp_path, 2000).results == {"alpaca-406/lingering": OK}
+    assert Table.continued(tmp_path, 500).results == {}

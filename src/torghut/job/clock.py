@@ -4,8 +4,8 @@ A topic's watermark is the newest event time in its log so far, less the bound. 
 only decides who is waited for: a topic that said nothing for the idle time-out is not. When none says anything, what
 was seen is closed, up to the end of the last second with a print; a repair after an outage is therefore not late.
 
-Silence is the log's, not ours: a topic whose log was longer at our start than what we have read is waited for however
-long that takes, and time in which we could not listen does not count.
+Silence is the log's, not ours. Before a topic counts as idle, Kafka is asked where its log ends: what we have not read
+is waited for however long that takes, and so is a Kafka that does not answer.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ import msgspec
 
 NS: Final = 1_000_000_000
 _NS_PER_MS: Final = 1_000_000
+_ASK_EVERY_NS: Final = 5 * NS
+_TRUST_NS: Final = 10 * NS
+"""How often Kafka is asked about a silent topic, and how long its answer holds."""
+UNKNOWN: Final = 1 << 63
+"""The end of a log that nobody could tell."""
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -28,13 +33,14 @@ class Bounds(msgspec.Struct, frozen=True):
 class TopicClock:
     """How far the log of one topic has come."""
 
-    __slots__ = ("backlog_end", "heard_ns", "newest", "next_offset", "starts")
+    __slots__ = ("_asked_ns", "_log_end", "heard_ns", "newest", "next_offset", "starts")
 
     def __init__(self, heard_ns: int, next_offset: int = 0, newest: int = 0) -> None:
         self.heard_ns = heard_ns
         self.next_offset = next_offset
         self.newest = newest
-        self.backlog_end = 0
+        self._log_end = UNKNOWN
+        self._asked_ns = 0
         self.starts: list[tuple[int, int]] = []
 
     def hear(self, first: int, last: int, newest: int, now_ns: int) -> None:
@@ -45,6 +51,18 @@ class TopicClock:
         second = self.newest // NS
         if not self.starts or self.starts[-1][0] != second:
             self.starts.append((second, first))
+
+    def learn_end(self, offset: int, now_ns: int) -> None:
+        """Kafka said that the log ends before this offset; `UNKNOWN` if it said nothing."""
+        self._log_end, self._asked_ns = offset, now_ns
+
+    def is_over(self, now_ns: int) -> bool:
+        """Whether all of the log has been taken in, as far as is known now."""
+        return self.next_offset >= self._log_end and now_ns - self._asked_ns < _TRUST_NS
+
+    def is_due(self, now_ns: int) -> bool:
+        """Whether it is time to ask Kafka for the end of the log."""
+        return now_ns - self._asked_ns >= _ASK_EVERY_NS
 
     def start_of(self, second: int) -> int:
         """An offset before which no record has an event time in `second` (since the epoch) or later.
@@ -74,12 +92,14 @@ class Clock:
 
     def idle(self, topic: TopicClock, now_ns: int) -> bool:
         """Whether nobody waits for this topic."""
-        return topic.next_offset >= topic.backlog_end and now_ns - topic.heard_ns >= self._idle_ns
+        return self._is_silent(topic, now_ns) and topic.is_over(now_ns)
 
-    def excuse(self, deaf_ns: int) -> None:
-        """For so long nothing could be heard, whether something was said or not."""
-        for topic in (self.trades, self.quotes):
-            topic.heard_ns += deaf_ns
+    def unsure(self, topic: TopicClock, now_ns: int) -> bool:
+        """Whether Kafka should be asked now if the topic is silent, or only we do not get to read it."""
+        return self._is_silent(topic, now_ns) and topic.is_due(now_ns)
+
+    def _is_silent(self, topic: TopicClock, now_ns: int) -> bool:
+        return now_ns - topic.heard_ns >= self._idle_ns
 
     def close(self, last_print: int, now_ns: int) -> int:
         """Close what may be closed now and return the last closed second. `last_print`: the newest second with one."""

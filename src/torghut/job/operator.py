@@ -6,7 +6,7 @@ Runs in thread mode: Python inside the TaskManager's JVM. In process mode every 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -15,12 +15,14 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 
 from torghut.config import KafkaSettings, load
+from torghut.job.clock import UNKNOWN
 from torghut.job.gauges import Gauges
 from torghut.job.progress import Progress, dump_progress, load_progress
 from torghut.job.recall import Recall
 from torghut.job.records import Batch, Writer
 from torghut.job.shard import Rules, Shard, Symbols
 from torghut.platform import memory
+from torghut.platform.kafka.reader import ReadError
 from torghut.wire.topics import QUOTES, TRADES, full_name
 
 TRADES_KIND: Final = "t"
@@ -33,7 +35,7 @@ OUTPUT_TYPE: Final = Types.ROW_NAMED(
 
 _NS_PER_MS: Final = 1_000_000
 _TICK_MS: Final = 500
-_DEAF_NS: Final = 2_000_000_000
+_ASK_AGAIN_NS: Final = 5_000_000_000
 _BYTES: Final = Types.PICKLED_BYTE_ARRAY()
 """Our own bytes, pickled once more by pyflink. Its type for byte arrays makes a tuple of numbers of them."""
 
@@ -56,7 +58,9 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._shards: dict[int, Shard] = {}
-        self._awake_ns = 0
+        self._inputs = [full_name(topic, plan.rules.topic_prefix) for topic in (TRADES, QUOTES)]
+        self._no_answer_until_ns = 0
+        self._closing: list[Callable[[], None]] = []
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Take hold of state.
@@ -72,13 +76,14 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
         rules = self._plan.rules
         self._writer = Writer(rules.topic_prefix, self._plan.job_id, self._plan.tag)
         self._recall = Recall(load(KafkaSettings).client(), rules.topic_prefix)
+        self._closing.append(self._recall.close)
         self._gauges = Gauges(runtime_context.get_metrics_group())
         memory.calm_collector()
 
     def process_element(self, value: Row, ctx: KeyedProcessFunction.Context) -> Iterator[Row]:
         """Take in one batch: (partition, kind, text, first offset, last offset)."""
         partition, kind, text, first, last = value
-        now_ns = self._now()
+        now_ns = time.time_ns()
         shard = self._shard(partition, now_ns, ctx)
         batch = Batch(text, first, last)
         if kind == TRADES_KIND:
@@ -89,22 +94,31 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
 
     def on_timer(self, _timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Look whether silence closes something."""
-        now_ns = self._now()
+        now_ns = time.time_ns()
         partition = ctx.get_current_key()
         shard = self._shard(partition, now_ns, ctx)
+        for topic, clock in zip(self._inputs, (shard.clock.trades, shard.clock.quotes), strict=True):
+            if shard.clock.unsure(clock, now_ns):
+                clock.learn_end(self._log_end(topic, partition, now_ns), now_ns)
         shard.advance(now_ns)
         self._gauges.show(partition, shard.counts, shard.clock, now_ns)
         _tick(ctx, now_ns)
         yield from self._finish(shard, now_ns)
 
-    def _now(self) -> int:
-        """The wall clock. A long time since the last look, when timers tick, is one in which we did not listen."""
-        now_ns, before_ns = time.time_ns(), self._awake_ns
-        self._awake_ns = now_ns
-        if before_ns and now_ns - before_ns > _DEAF_NS:
-            for shard in self._shards.values():
-                shard.clock.excuse(now_ns - before_ns)
-        return now_ns
+    def close(self) -> None:
+        """Let go of Kafka."""
+        for close in self._closing:
+            close()
+
+    def _log_end(self, topic: str, partition: int, now_ns: int) -> int:
+        """Where Kafka says that a log ends. When it does not answer, nobody asks again for a while: asking blocks."""
+        if now_ns < self._no_answer_until_ns:
+            return UNKNOWN
+        try:
+            return self._recall.log_end(topic, partition)
+        except ReadError:
+            self._no_answer_until_ns = now_ns + _ASK_AGAIN_NS
+            return UNKNOWN
 
     def _finish(self, shard: Shard, now_ns: int) -> Iterator[Row]:
         changes = shard.changes(now_ns)
@@ -129,13 +143,11 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
     def _restore(self, partition: int, progress: Progress | None, now_ns: int) -> Shard:
         symbols = Symbols(self._signals.get, self._quotes.get)
         shard = Shard(self._plan.rules, self._writer, symbols, now_ns, progress)
-        topics = [full_name(topic, self._plan.rules.topic_prefix) for topic in (TRADES, QUOTES)]
-        shard.clock.trades.backlog_end, shard.clock.quotes.backlog_end = self._recall.log_ends(topics, partition)
         if progress is not None:
             ends = (progress.trades.next_offset, progress.quotes.next_offset)
             trades, quotes = (
                 self._recall.values(topic, partition, first, end)
-                for topic, first, end in zip(topics, shard.rebuild_from, ends, strict=True)
+                for topic, first, end in zip(self._inputs, shard.rebuild_from, ends, strict=True)
             )
             shard.rebuild(trades, quotes)
         since_ns = 0 if progress is None else progress.finals_since(self._plan.rules.revision_s)

@@ -1,11 +1,12 @@
 """Re-reading Kafka after a restore: what is not worth a place in every checkpoint is read once more from the log.
 
 The input of the last minute (open seconds, prints that can be revised), and the finals that the output topics hold.
+And the end of a log, for those who wonder why they hear nothing of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -17,6 +18,8 @@ from torghut.wire.envelope import decode_envelope
 from torghut.wire.topics import TA_BARS_1S, TA_SIGNALS, Channel, full_name
 
 _SETTLED_DEADLINE_S: Final = 60.0
+_END_DEADLINE_S: Final = 0.5
+"""The job stands still meanwhile."""
 
 
 class Written(NamedTuple):
@@ -33,6 +36,7 @@ class Recall:
 
     def __init__(self, client: Mapping[str, Any], prefix: str) -> None:
         self._client: Final = dict(client)
+        self._asking: TopicReader | None = None
         self._outputs: Final = tuple(full_name(topic, prefix) for topic in (TA_BARS_1S, TA_SIGNALS))
 
     def values(self, topic: str, partition: int, first: int, end: int) -> Iterator[str]:
@@ -48,16 +52,23 @@ class Recall:
             for message in reader.read({it: first}, {it: end}):
                 yield (message.value() or b"").decode(errors="replace")
 
-    def log_ends(self, topics: Sequence[str], partition: int) -> list[int]:
-        """The offset after the last record of this partition in each topic.
+    def log_end(self, topic: str, partition: int) -> int:
+        """The offset after the last record of this partition; 0 when it holds none. Asks over a connection that stays.
 
         Raises:
-            ReadError: they cannot be read.
+            ReadError: Kafka does not answer at once.
         """
-        wanted = [Partition(topic, partition) for topic in topics]
-        with TopicReader(self._client, topics) as reader:
-            ends = reader.ends(wanted)
-        return [ends[one][1] for one in wanted]
+        if self._asking is None:
+            self._asking = TopicReader(self._client, [topic])
+        it = Partition(topic, partition)
+        first, end = self._asking.ends([it], timeout_s=_END_DEADLINE_S)[it]
+        return end if end > first else 0
+
+    def close(self) -> None:
+        """Close the connection that stays."""
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
 
     def finals(self, partition: int, since_ms: int) -> Iterator[Written]:
         """Bars and signals that were written to this partition since a time of the wall clock (ms).

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from torghut.job.clock import UNKNOWN
 from torghut.job.progress import Progress, dump_progress, load_progress
 from torghut.job.published import Place
 from torghut.job.records import NS, SEPARATOR, Batch, Output, Writer
@@ -71,6 +72,8 @@ class Runner:
         self.rules = rules or Rules()
         self.store = Store()
         self.outputs: list[Output] = []
+        self.unread: tuple[int, int] | None = (0, 0)
+        """How many trades and quotes Kafka holds that were not taken yet; None: it does not answer."""
         self.at(now_s)
         self.shard = self._new()
 
@@ -98,6 +101,10 @@ class Runner:
         return self.take_trades(0, len(self.trades))
 
     def tick(self) -> Runner:
+        clock = self.shard.clock
+        for topic, unread in zip((clock.trades, clock.quotes), self.unread or (UNKNOWN, UNKNOWN), strict=True):
+            if clock.unsure(topic, self.now_ns):
+                topic.learn_end(topic.next_offset + unread, self.now_ns)
         self.shard.advance(self.now_ns)
         return self._save()
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.job.logs import Runner, Store, cancel, correction, quote, trade
 
-from torghut.job.clock import NS, Bounds
+from torghut.job.clock import Bounds
 from torghut.job.progress import load_progress
 from torghut.job.shard import Rules
 from torghut.ta.errors import StateVersionError
@@ -47,20 +47,31 @@ def test_silence_closes_what_was_seen_and_a_repair_after_it_is_not_late() -> Non
     assert [bar[:3] for bar in runner.bars()] == [("A", 0, 0), ("A", 1, 0), ("A", 9, 0)]
 
 
-def test_a_topic_with_a_backlog_is_waited_for_however_long_it_takes_to_read_it() -> None:
+def test_a_topic_that_holds_what_was_not_read_is_waited_for_however_long_that_takes() -> None:
     runner = Runner([trade("A", 0.1, 10.0), *AFTER], [quote("A", 0.05, 9.0), quote("Z", 5.0, 1.0)])
-    runner.shard.clock.quotes.backlog_end = 2
+    runner.unread = (0, 2)
     runner.at(29).take_trades(0, 2).at(100).tick()
     assert runner.bars() == []
+    runner.unread = (0, 1)
     runner.take_quotes(0, 1).at(200).tick().take_quotes(1, 2)
     assert [r["payload"]["quote"]["bid"] for r in runner.records(FINALS[1])] == [9.0]
 
 
-def test_time_in_which_nothing_could_be_heard_is_no_silence() -> None:
+def test_a_kafka_that_does_not_answer_is_no_silence() -> None:
     runner = Runner([trade("A", 0.1, 10.0)]).at(1).take_trades(0, 1)
-    runner.shard.clock.excuse(30 * NS)
+    runner.unread = None
     assert runner.at(60).tick().bars() == []
-    assert len(runner.at(61).tick().bars()) == 1
+    runner.unread = (0, 0)
+    assert len(runner.at(66).tick().bars()) == 1
+
+
+def test_after_an_outage_the_first_topic_to_come_back_does_not_go_ahead_of_the_other() -> None:
+    log = [trade("A", 0.1, 10.0), trade("A", 60.2, 11.0, number=2), trade("Z", 65.0, 1.0, number=3)]
+    runner = Runner(log, [quote("A", 60.1, 9.0), quote("Z", 65.0, 1.0)]).at(1).take_trades(0, 1)
+    runner.at(40).tick().at(65).take_trades(1, 3)  # silent when it was last asked, and long enough ago to ask again
+    assert [bar[1] for bar in runner.bars()] == [0]
+    runner.take_quotes(0, 2)
+    assert [r["payload"]["quote"]["bid"] for r in runner.records(FINALS[1])][1:] == [9.0]
 
 
 def test_a_late_print_revises_its_bar_and_the_signals_after_it() -> None:

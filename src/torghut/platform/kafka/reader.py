@@ -99,7 +99,9 @@ class TopicReader:
             found += [Partition(topic, number) for number in sorted(metadata.partitions)]
         return found
 
-    def ends(self, partitions: Sequence[Partition]) -> dict[Partition, tuple[int, int]]:
+    def ends(
+        self, partitions: Sequence[Partition], *, timeout_s: float = _REQUEST_S
+    ) -> dict[Partition, tuple[int, int]]:
         """First offset and the one after the last, for each partition.
 
         Raises:
@@ -109,7 +111,7 @@ class TopicReader:
         for partition in partitions:
             try:
                 found[partition] = self._consumer.get_watermark_offsets(
-                    TopicPartition(*partition), timeout=_REQUEST_S, cached=False
+                    TopicPartition(*partition), timeout=timeout_s, cached=False
                 )
             except KafkaException as error:
                 raise self._failed(f"cannot read the end of {partition.topic}", error.args[0]) from error

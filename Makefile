@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup setup-job setup-browser screenshots setup-deploy manifests demo test test-slow test-deploy test-images lint schemas lock bench clean
+.PHONY: help setup setup-job setup-browser screenshots frames setup-deploy manifests demo test test-slow test-deploy test-images lint schemas lock bench clean
 help:                ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
@@ -31,6 +31,9 @@ setup-browser:       ## Chromium for the slow tests of the console's page, by ap
 
 screenshots: $(VENV)/.installed ## docs/images, from the console of the running stack
 	@$(BIN)/python -m tools.screenshots
+
+frames: $(VENV)/.installed ## how smoothly the console of the running stack draws
+	@$(BIN)/python -m tools.frames
 
 setup-deploy: setup  ## what checks deploy/: kustomize, kubeconform (Go), the schemas of custom resources (a Java since 21)
 	@$(BIN)/python -m tools.deploy.validate --set-up

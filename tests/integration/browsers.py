@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
+from tools import browser as tool
 
 from torghut.platform.artifacts import cache_directory
 from torghut.platform.chart import axe_file, fetch_chart
 from torghut.platform.waiting import wait_until
-
-MISSING: Final = "Chromium is not installed: run `make setup-browser` (Debian's chromium), or put it on the PATH"
 
 
 @dataclass
@@ -58,16 +56,12 @@ class Watched:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser; the test is skipped where there is none."""
-    executable = shutil.which("chromium") or shutil.which("chromium-browser")
-    if executable is None:
-        pytest.skip(MISSING)
-    with sync_playwright() as playwright:
-        # Without its sandbox: tests run as root in containers, and only our own page is opened.
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    with ExitStack() as stack:
         try:
-            yield browser
-        finally:
-            browser.close()
+            browser = stack.enter_context(tool.chromium())
+        except tool.NoBrowserError as error:
+            pytest.skip(str(error))
+        yield browser
 
 
 @contextmanager

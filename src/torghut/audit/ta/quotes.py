@@ -6,7 +6,9 @@ Kafka does not say what had arrived when; this much is certain:
 - A quote had *surely* arrived when it was received more than `SLACK_NS` before the bar's first final was written, and
   stands in its partition's log before the quote that let the watermark pass the window's end. If the bar was written
   later than the idle time-out after its first print, silence may have closed it, or an outage: then only what was
-  received before that print is sure.
+  received `OUTAGE_NS` before that print is sure, for what Kafka did not take at once is written again.
+- No record is in Kafka before its session began, and `seq` begins with that moment in microseconds: whatever it says
+  of its receipt, a quote that an outage held up came later.
 - A quote *cannot* have arrived when it was received more than `SLACK_NS` after the first final was written.
 
 A signal is right if its quote could have arrived, is of an event time before the window's end, is not older than any
@@ -25,6 +27,9 @@ from torghut.audit.ta.terms import MS, Terms
 from torghut.wire.envelope import QuoteState
 
 SLACK_NS: Final = 1_000_000_000
+OUTAGE_NS: Final = 10_000_000_000
+"""What Kafka does not acknowledge in half of this ends the session, and is written again in the next one."""
+_NS_PER_US: Final = 1000
 _EXACT: Final = 1e-9
 _Key = tuple[int, int]
 """Event time and `seq`: what "the last" means."""
@@ -45,7 +50,7 @@ class QuoteHistory:
     def __init__(self, rows: Sequence[QuoteRow], terms: Terms) -> None:
         self._terms: Final = terms
         self._rows: Final = list(rows)
-        self._ingested: Final = list(accumulate((row.ingest_ts for row in self._rows), max))
+        self._ingested: Final = list(accumulate(map(_arrived, self._rows), max))
         self._passed: Final = [row.newest for row in self._rows]
         self._at: Final = sorted(range(len(self._rows)), key=lambda at: self._rows[at].event_ts)
         self._times: Final = [self._rows[at].event_ts for at in self._at]
@@ -64,7 +69,7 @@ class QuoteHistory:
         """How many of the log's quotes surely had arrived."""
         in_log = bisect_left(self._passed, one.end + self._terms.bound_ns)
         waited = one.written - one.first_ingest >= self._terms.idle_ns - SLACK_NS
-        since = min(one.first_ingest, one.written - SLACK_NS) if waited else one.written - SLACK_NS
+        since = min(one.first_ingest - OUTAGE_NS if waited else one.written, one.written - SLACK_NS)
         return min(in_log, bisect_left(self._ingested, since))
 
     def _newest(self, wanted: Sequence[tuple[int, int]]) -> list[_Key | None]:
@@ -103,6 +108,11 @@ class QuoteHistory:
         if newer is not None:
             return f"its quote is of {row.event_ts}, though that of {newer[0]} had arrived"
         return _derived(one.quote)
+
+
+def _arrived(row: QuoteRow) -> int:
+    """Not before this."""
+    return max(row.ingest_ts, row.seq * _NS_PER_US)
 
 
 def _same(row: QuoteRow, quote: QuoteState) -> bool:

@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup setup-job setup-browser screenshots frames setup-deploy manifests demo test test-slow test-deploy test-images lint schemas lock bench clean
+.PHONY: help setup setup-job setup-browser screenshots frames setup-deploy manifests demo test test-slow test-killed test-deploy test-images lint schemas lock bench clean
 help:                ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
@@ -43,6 +43,9 @@ test: setup setup-deploy lint ## unit, conformance and integration tests on the 
 
 test-slow: setup     ## the slower tiers: faults under load on the real components
 	@$(BIN)/pytest -m slow
+
+test-killed: setup setup-job ## procedures killed in every act, and with what they talk to killed (an hour)
+	@$(BIN)/pytest -m slow tests/integration/test_procedures_killed.py tests/integration/test_job_procedures_killed.py
 
 test-deploy: setup-deploy ## deploy/ before a real API server (built from its modules: a quarter of an hour, once)
 	@$(BIN)/python -m tools.deploy.validate --set-up-server

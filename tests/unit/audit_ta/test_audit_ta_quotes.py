@@ -40,3 +40,4 @@ def test_a_quote_from_shortly_before_a_bar_that_silence_closed_may_have_been_hel
 
 def test_a_quote_that_an_outage_held_up_arrived_in_the_session_that_wrote_it() -> None:
     assert problem(quoted(8, session=50, newest=1), written=60) == ""
+    assert problem(quoted(8, session=18, newest=1), written=25) == ""

@@ -42,7 +42,7 @@ def test_drills_are_chosen_one_by_one_by_procedure_or_all() -> None:
 
 def test_every_cause_that_a_procedure_mends_and_that_can_be_made_here_has_a_drill() -> None:
     made = {drill.cause for drill in select("kafka-produce-failure")}
-    assert {cause.value for cause in Cause} - made == {*BY_HAND, Cause.TLS_WRONG_HOST, Cause.TLS}
+    assert {cause.value for cause in Cause} - made == {*BY_HAND, Cause.TLS_WRONG_HOST, Cause.TLS, Cause.TOPIC_REPLICAS}
 
 
 def test_one_bad_drill_makes_the_whole_bad_and_says_why() -> None:

@@ -7,8 +7,8 @@ Kafka does not say what had arrived when; this much is certain:
   stands in its partition's log before the quote that let the watermark pass the window's end. If the bar was written
   later than the idle time-out after its first print, silence may have closed it, or an outage: then only what was
   received `OUTAGE_NS` before that print is sure, for what Kafka did not take at once is written again.
-- No record is in Kafka before its session began, and `seq` begins with that moment in microseconds: whatever it says
-  of its receipt, a quote that an outage held up came later.
+- No record is in Kafka before its session began, and `seq` begins with that moment in microseconds: a quote that was
+  received before, and held up by an outage, is sure `OUTAGE_NS` after that, when all that had piled up is written.
 - A quote *cannot* have arrived when it was received more than `SLACK_NS` after the first final was written.
 
 A signal is right if its quote could have arrived, is of an event time before the window's end, is not older than any
@@ -111,8 +111,9 @@ class QuoteHistory:
 
 
 def _arrived(row: QuoteRow) -> int:
-    """Not before this."""
-    return max(row.ingest_ts, row.seq * _NS_PER_US)
+    """By when it surely was in Kafka, if Kafka took it in time."""
+    session = row.seq * _NS_PER_US
+    return row.ingest_ts if session <= row.ingest_ts else session + OUTAGE_NS
 
 
 def _same(row: QuoteRow, quote: QuoteState) -> bool:

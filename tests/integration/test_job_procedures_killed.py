@@ -1,6 +1,6 @@
 """The job's procedures on the real store and job, killed within every one of their acts, and with those they talk to.
 
-A slower tier of its own (`make test-killed`). A restart of the job takes a minute, so one run is killed in all its acts.
+A slower tier of its own (`make test-killed`). A restart of the job takes a minute: one run is killed in all its acts.
 """
 
 from __future__ import annotations

@@ -109,10 +109,13 @@ def _with_volatility_terms(priced: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_volatility(frame: pl.DataFrame) -> pl.DataFrame:
-    """Seconds without a bar carry the close: their returns are 0 and add nothing."""
+    """Seconds without a bar carry the close: their returns are 0 and add nothing.
+
+    A rolling sum leaves something when all that was in it has left again, also something below 0.
+    """
     first = frame.filter(pl.col("close").is_not_null()).get_column("second").min()
     if first is None:
         return frame.with_columns(realized_vol_60s=pl.lit(None, pl.Float64))
     squares = pl.col("square").fill_null(0.0).sum().rolling("second", period=f"{_VOLATILITY_S}i")
     passed = pl.col("second") - first >= _VOLATILITY_S
-    return frame.with_columns(realized_vol_60s=pl.when(passed).then(squares.sqrt()))
+    return frame.with_columns(realized_vol_60s=pl.when(passed).then(squares.clip(0).sqrt()))

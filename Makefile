@@ -76,7 +76,7 @@ bench: setup         ## the measurements behind every performance claim
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml
 lock:                ## resolve the dependencies anew
 	@$(LOCK) --all-extras --group dev -o requirements/all.lock
-	@$(LOCK) --extra web --extra audit --extra bench --group dev --group deploy -c requirements/all.lock -o requirements/dev.lock
+	@$(LOCK) --extra web --extra audit --extra bench --extra kubernetes --group dev --group deploy -c requirements/all.lock -o requirements/dev.lock
 	@$(LOCK) --extra web --extra audit -c requirements/all.lock -o requirements/image.lock
 	@$(LOCK) --extra job -c requirements/all.lock -o requirements/job.lock
 	@grep -A99 '^uv==' requirements/dev.lock | awk '/^[a-z]/ && !/^uv==/ {exit} {print}' > requirements/uv.lock

@@ -84,18 +84,21 @@ def api_server(directory: Path) -> Iterator[ApiServer]:
     """
     certificates = ensure_certificates(make_private_directory(directory))
     token, etcd, api = secrets.token_hex(16), free_port(), free_port()
-    write_atomically(directory / "tokens.csv", f'{token},{_ADMIN},{_ADMIN},"system:masters"\n'.encode(), PRIVATE)
+    tokens = directory / "tokens.csv"
+    write_atomically(tokens, f'{token},{_ADMIN},{_ADMIN},"system:masters"\n'.encode(), PRIVATE)
     server = ApiServer(directory, f"https://{LOOPBACK}:{api}", certificates)
-    write_atomically(server.kubeconfig, write([_kubeconfig(server, token)]).encode(), PRIVATE)
+    write_atomically(server.kubeconfig, kubeconfig(server.url, certificates.ca, _ADMIN, token), PRIVATE)
     # In this order: an API server whose etcd ended first lingers.
     running: list[tuple[subprocess.Popen[bytes], Process | None]] = []
     try:
-        for command in (_etcd(directory, etcd), _apiserver(directory, certificates, etcd, api)):
+        store = etcd_command(directory / "etcd", etcd, free_port())
+        server_command = apiserver_command(directory, certificates, tokens, (LOOPBACK, api), etcd)
+        for command in (store, server_command):
             log = directory / f"{Path(command[0]).name}.log"
             child = spawn(command, {"PATH": os.environ.get("PATH", "")}, log, directory)
             running.append((child, find_process(child.pid)))
         wait_until(
-            lambda: _all_alive(running, directory) and _ready(server, token),
+            lambda: _all_alive(running, directory) and is_ready(server.url, certificates.ca, token),
             READY_DEADLINE_S,
             f"the API server (its log is in {directory})",
             0.2,
@@ -116,57 +119,67 @@ def _all_alive(running: list[tuple[subprocess.Popen[bytes], Process | None]], di
     return True
 
 
-def _ready(server: ApiServer, token: str) -> bool:
-    trust = ssl.create_default_context(cafile=str(server.certificates.ca))
+def is_ready(url: str, authority: Path, token: str) -> bool:
+    """Whether the API server says so of itself."""
+    trust = ssl.create_default_context(cafile=str(authority))
     try:
-        answer = httpx.get(
-            f"{server.url}/readyz", headers={"Authorization": f"Bearer {token}"}, verify=trust, timeout=5
-        )
+        answer = httpx.get(f"{url}/readyz", headers={"Authorization": f"Bearer {token}"}, verify=trust, timeout=5)
     except httpx.HTTPError:
         return False
     return answer.is_success
 
 
-def _kubeconfig(server: ApiServer, token: str) -> Object:
-    cluster = {"server": server.url, "certificate-authority": str(server.certificates.ca)}
-    return {
+def kubeconfig(url: str, authority: Path, user: str, token: str) -> bytes:
+    """A kubeconfig with one context. Its only secret is the token."""
+    cluster = {"server": url, "certificate-authority": str(authority)}
+    document: Object = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "local", "cluster": cluster}],
-        "users": [{"name": _ADMIN, "user": {"token": token}}],
-        "contexts": [{"name": "local", "context": {"cluster": "local", "user": _ADMIN}}],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": "local", "context": {"cluster": "local", "user": user}}],
         "current-context": "local",
     }
+    return write([document]).encode()
 
 
-def _etcd(directory: Path, port: int) -> list[str]:
-    client, peer = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{free_port()}"
+def etcd_command(data: Path, port: int, peer_port: int) -> list[str]:
+    """The store of one API server on the same machine; nothing in `data` outlives the process."""
+    client, peer = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{peer_port}"
     return [
         str(program_path(cache_directory(), ETCD)),
-        f"--data-dir={directory / 'etcd'}",
+        f"--data-dir={data}",
         f"--listen-client-urls={client}",
         f"--advertise-client-urls={client}",
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
-        "--unsafe-no-fsync",  # nothing here outlives the process
+        "--unsafe-no-fsync",
         "--log-level=warn",
     ]
 
 
-def _apiserver(directory: Path, certificates: CertificateFiles, etcd: int, port: int) -> list[str]:
+def apiserver_command(
+    directory: Path, certificates: CertificateFiles, tokens: Path, address: tuple[str, int], etcd_port: int
+) -> list[str]:
+    """The API server at an IPv4 address and port, in front of an etcd on the loopback.
+
+    Of two equal options the last one counts.
+    """
+    host, port = address
     return [
         str(kubernetes(cache_directory(), "kube-apiserver")),
-        f"--etcd-servers=http://{LOOPBACK}:{etcd}",
-        f"--bind-address={LOOPBACK}",
-        f"--advertise-address={LOOPBACK}",
+        f"--etcd-servers=http://{LOOPBACK}:{etcd_port}",
+        f"--bind-address={host}",
+        f"--advertise-address={host}",
         f"--secure-port={port}",
         f"--cert-dir={directory}",
         f"--tls-cert-file={certificates.broker}",
         f"--tls-private-key-file={certificates.broker_key}",
-        f"--token-auth-file={directory / 'tokens.csv'}",
+        f"--client-ca-file={certificates.ca}",
+        f"--token-auth-file={tokens}",
         "--authorization-mode=RBAC",
-        f"--service-account-issuer=https://{LOOPBACK}",
+        f"--service-account-issuer=https://{host}",
         f"--service-account-key-file={certificates.broker}",
         f"--service-account-signing-key-file={certificates.broker_key}",
         "--service-cluster-ip-range=10.96.0.0/16",

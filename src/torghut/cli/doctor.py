@@ -8,15 +8,22 @@ from typing import Annotated
 import typer
 
 from torghut.cli.output import Exit, print_json
+from torghut.cli.targets import HERE, Context, Namespace, Overlay, Repository, Target, choice, ports_of
 
 
-def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False) -> None:
+def doctor(
+    target: Target = "local",
+    context: Context = None,
+    namespace: Namespace = None,
+    repository: Repository = HERE,
+    overlay: Overlay = "prod",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
     """Run every diagnosis, read-only. 0: all is well; 1: something is not, and the last line says what to run."""
     from torghut.runbooks.doctor import examine  # noqa: PLC0415 - keeps `--help` instant
-    from torghut.stack.home import Home  # noqa: PLC0415
-    from torghut.targets.local.target import ports  # noqa: PLC0415
 
-    health = examine(ports(Home.from_environment()))
+    health = examine(ports_of(target, choice(context, namespace, repository, overlay)))
     if as_json:
         print_json(health)
     else:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from torghut.cli.output import Exit, print_json
+from torghut.cli.targets import HERE, Context, Namespace, Overlay, Repository, Target, choice, runner_of
 
 if TYPE_CHECKING:
     from torghut.ops.approval import Approver
@@ -23,7 +24,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Target = Annotated[Literal["local", "kubernetes"], typer.Option(help="Where the system runs.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[str, typer.Argument(help="A procedure; see `torghut runbook list`.")]
 RunId = Annotated[str, typer.Argument(help="The run's id; see `torghut runbook history`.")]
@@ -40,10 +40,22 @@ Emergency = Annotated[
 ]
 
 
+@app.callback()
+def place(
+    command: typer.Context,
+    context: Context = None,
+    namespace: Namespace = None,
+    repository: Repository = HERE,
+    overlay: Overlay = "prod",
+) -> None:
+    """Where an installation on Kubernetes is; each command says by `--target` whether it is meant."""
+    command.obj = choice(context, namespace, repository, overlay)
+
+
 @app.command("list")
-def list_procedures(*, target: Target = "local", as_json: Json = False) -> None:
+def list_procedures(command: typer.Context, *, target: Target = "local", as_json: Json = False) -> None:
     """Every procedure, and when it takes back what it did."""
-    found = _runner(target).procedures.values()
+    found = _runner(command, target).procedures.values()
     if as_json:
         print_json([{"name": p.name, "title": p.title, "rollback": p.rollback.value} for p in found])
         return
@@ -52,9 +64,9 @@ def list_procedures(*, target: Target = "local", as_json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name, *, target: Target = "local") -> None:
+def show(command: typer.Context, name: Name, *, target: Target = "local") -> None:
     """What a procedure is for, and what it wants to be told."""
-    procedure = _procedure(_runner(target), name)
+    procedure = _procedure(_runner(command, target), name)
     sys.stdout.write(f"{procedure.name}: {procedure.title}\nrolls back: {procedure.rollback.value}\n\n")
     sys.stdout.write(f"{(sys.modules[type(procedure).__module__].__doc__ or '').strip()}\n\ninputs:\n")
     for wanted in procedure.inputs:
@@ -65,6 +77,7 @@ def show(name: Name, *, target: Target = "local") -> None:
 
 @app.command()
 def plan(
+    command: typer.Context,
     name: Name,
     given: Given = None,
     secrets: Secrets = None,
@@ -79,7 +92,7 @@ def plan(
 
     A run with the plan's id refuses to start when what the plan found has changed since.
     """
-    runner = _runner(target)
+    runner = _runner(command, target)
     request = _request(_procedure(runner, name), _with(given, ca=ca), secrets, emergency=emergency)
     made = runner.plan(name, request, run_id or _new_id(name))
     if as_json:
@@ -90,6 +103,7 @@ def plan(
 
 @app.command()
 def run(
+    command: typer.Context,
     name: Name,
     given: Given = None,
     secrets: Secrets = None,
@@ -102,13 +116,14 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a procedure. 0: done and verified; 1: failed (what was undone is said); 2: not begun; 3: to be resumed."""
-    runner = _runner(target, yes=yes, quiet=as_json)
+    runner = _runner(command, target, yes=yes, quiet=as_json)
     request = _request(_procedure(runner, name), _with(given, ca=ca), secrets, emergency=emergency)
     _end(runner, runner.run(name, request, run_id or _new_id(name)), as_json=as_json)
 
 
 @app.command()
 def resume(
+    command: typer.Context,
     run_id: RunId,
     *,
     target: Target = "local",
@@ -120,13 +135,14 @@ def resume(
     """Continue a run that was killed, stopped or failed. Its secrets are not asked for again."""
     if roll_back and abandon:
         raise typer.BadParameter("--roll-back or --abandon, not both")
-    runner = _runner(target, yes=yes, quiet=as_json)
-    command = runner.roll_back if roll_back else runner.abandon if abandon else runner.resume
-    _end(runner, command(run_id), as_json=as_json)
+    runner = _runner(command, target, yes=yes, quiet=as_json)
+    go_on = runner.roll_back if roll_back else runner.abandon if abandon else runner.resume
+    _end(runner, go_on(run_id), as_json=as_json)
 
 
 @app.command()
 def history(
+    command: typer.Context,
     run_id: Annotated[str | None, typer.Argument(help="One run, with its report.")] = None,
     *,
     target: Target = "local",
@@ -137,7 +153,7 @@ def history(
     from torghut.ops.errors import JournalError  # noqa: PLC0415
     from torghut.ops.report import RunReport  # noqa: PLC0415
 
-    runner = _runner(target)
+    runner = _runner(command, target)
     try:
         if verify:
             head = runner.records.journal.verify(runner.records.anchor)
@@ -156,17 +172,12 @@ def history(
             sys.stdout.write(f"{report.id:36} {begun}  {report.seconds:6.1f} s  {report.phase}, {report.verdict}\n")
 
 
-def _runner(target: str, *, yes: bool = False, quiet: bool = True) -> Runner:
+def _runner(command: typer.Context, target: str, *, yes: bool = False, quiet: bool = True) -> Runner:
     from dataclasses import replace  # noqa: PLC0415
 
     from torghut.ops.approval import Always  # noqa: PLC0415
-    from torghut.ops.errors import PreconditionError  # noqa: PLC0415
-    from torghut.stack.home import Home  # noqa: PLC0415
-    from torghut.targets.local.target import runner  # noqa: PLC0415
 
-    if target != "local":
-        raise PreconditionError("--target kubernetes is not there yet: wanted local")
-    made = runner(Home.from_environment(), Always() if yes else _approver())
+    made = runner_of(target, command.obj, Always() if yes else _approver())
     return made if quiet else replace(made, watch=_tell)
 
 

@@ -5,6 +5,8 @@ Neither disturbs a forwarder: history has no connection limit, and the test stre
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
@@ -37,21 +39,27 @@ class Answer:
 
 @dataclass(frozen=True)
 class KeyProbe:
-    """Where the feed is, and what to ask its history for."""
+    """Where the feed is, and what to ask its history for.
+
+    `auth` and `trust` are for whoever stands in between and passes requests on to a feed inside of a cluster.
+    """
 
     stream_url: str
     data_url: str
     feed: str
     symbol: str
+    auth: Mapping[str, str] = field(default_factory=dict, repr=False)
+    trust: ssl.SSLContext | None = None
 
     def history(self, keys: KeyPair) -> Answer:
         """Ask for the newest trades."""
         crypto = self.feed == "crypto"
         path = "/v1beta3/crypto/us/latest/trades" if crypto else "/v2/stocks/trades"
         query = {"symbols": self.symbol, "limit": "1"} | ({} if crypto else {"feed": self.feed})
-        headers = {"APCA-API-KEY-ID": keys.key_id, "APCA-API-SECRET-KEY": keys.secret_key}
+        headers = {"APCA-API-KEY-ID": keys.key_id, "APCA-API-SECRET-KEY": keys.secret_key, **self.auth}
+        url, trust = self.data_url.rstrip("/") + path, self.trust or True
         try:
-            status = httpx.get(self.data_url.rstrip("/") + path, params=query, headers=headers, timeout=_TIMEOUT_S)
+            status = httpx.get(url, params=query, headers=headers, verify=trust, timeout=_TIMEOUT_S)
         except httpx.HTTPError as error:
             return Answer(None, f"the history API does not answer ({type(error).__name__})")
         if status.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -63,7 +71,13 @@ class KeyProbe:
     def login(self, keys: KeyPair) -> Answer:
         """Log in on the test stream and leave."""
         try:
-            with connect(f"{self.stream_url.rstrip('/')}/v2/test", open_timeout=_TIMEOUT_S, proxy=None) as socket:
+            with connect(
+                f"{self.stream_url.rstrip('/')}/v2/test",
+                open_timeout=_TIMEOUT_S,
+                proxy=None,
+                ssl=self.trust,
+                additional_headers=dict(self.auth),
+            ) as socket:
                 socket.send(
                     msgspec.json.encode({"action": "auth", "key": keys.key_id, "secret": keys.secret_key}).decode()
                 )

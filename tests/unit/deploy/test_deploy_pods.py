@@ -90,11 +90,25 @@ def test_the_forwarder_may_touch_its_lease_and_nothing_else(name: str) -> None:
     assert the(name, "Lease", rule["resourceNames"][0])["metadata"]["namespace"] == forwarder.namespace
 
 
-def test_no_role_has_a_wildcard_or_reads_secrets(name: str) -> None:
+def test_no_role_has_a_wildcard(name: str) -> None:
     for role in of_kind(name, "Role"):
         for rule in role["rules"]:
             assert "*" not in (*rule["verbs"], *rule["resources"], *rule["apiGroups"])
-            assert "secrets" not in rule["resources"]
+
+
+def test_only_who_runs_procedures_reads_secrets_and_only_the_sealed_ones(name: str) -> None:
+    readers = [
+        (role["metadata"]["name"], rule["verbs"], rule["resourceNames"])
+        for role in of_kind(name, "Role")
+        for rule in role["rules"]
+        if "secrets" in rule["resources"]
+    ]
+    sealed = sorted(one["metadata"]["name"] for one in of_kind(name, "SealedSecret"))
+    assert readers == [("procedures", ["get"], sealed)]
+
+
+def test_no_pod_of_ours_has_the_rights_of_procedures(name: str) -> None:
+    assert all(one.spec.get("serviceAccountName") != "procedures" for one in pods(name))
 
 
 def test_the_forwarder_is_one_and_its_successor_waits_for_its_end(name: str) -> None:

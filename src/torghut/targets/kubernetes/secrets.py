@@ -1,0 +1,93 @@
+"""Secrets: sealed in Git, opened by the cluster's controller, told apart by digests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from torghut.ops.errors import RefusedError
+from torghut.platform.kubernetes.api import SECRET
+from torghut.platform.kubernetes.objects import Secret
+from torghut.platform.kubernetes.sealing import Sealer
+from torghut.runbooks.ports import Change
+from torghut.targets.kubernetes.desired import SEALED, KubernetesDesired
+from torghut.targets.kubernetes.place import Place, answers
+
+KEYS: Final[Mapping[str, Mapping[str, str]]] = {
+    "alpaca": {"key_id": "ALPACA_KEY_ID", "secret_key": "ALPACA_SECRET_KEY"},
+    "s3": {"access_key": "fs.s3a.access.key", "secret_key": "fs.s3a.secret.key"},
+}
+"""What procedures call a value, and its key in the Secret."""
+# Slow on purpose: digests stand in Git, and who reads them must not be able to try passwords.
+_COST: Final = {"n": 2**14, "r": 8, "p": 1}
+
+
+def digest_of(values: Mapping[str, str]) -> str:
+    """Tells values apart, on any machine alike."""
+    content = msgspec.json.encode(sorted(values.items()))
+    return "scrypt:" + hashlib.scrypt(content, salt=b"torghut secret digest", dklen=8, **_COST).hex()
+
+
+def read(place: Place, name: str) -> dict[str, str]:
+    """The values in force.
+
+    Raises:
+        RefusedError: there is no such secret, or it lacks a value.
+        UnavailableError: the API server does not answer.
+    """
+    if name not in SEALED:
+        raise RefusedError(f"{name} is no secret that is sealed here: there are {', '.join(SEALED)}")
+    ref = place.ref(SECRET, SEALED[name][0])
+    with answers():
+        found = place.api.read(ref, Secret).values()
+    if missing := [key for key in KEYS[name].values() if key not in found]:
+        raise RefusedError(f"{ref} lacks {', '.join(missing)}")
+    return {value: found[key] for value, key in KEYS[name].items()}
+
+
+@dataclass(frozen=True)
+class KubernetesSecrets:
+    """The secrets of an installation."""
+
+    place: Place
+    state: KubernetesDesired
+    sealer: Sealer
+
+    def digest_of(self, values: Mapping[str, str]) -> str:
+        """The digest of these values."""
+        return digest_of(values)
+
+    def desired(self, name: str) -> str:
+        """The digest that the newest commit names."""
+        return self.state.committed().get(f"secret.{name}", "")
+
+    def live(self, name: str) -> str:
+        """The digest of what pods mount."""
+        return digest_of(self.read(name))
+
+    def read(self, name: str) -> Mapping[str, str]:
+        """The values in force."""
+        return read(self.place, name)
+
+    def source(self, name: str) -> str:
+        """What is sealed can be opened by the controller only: the digest that was committed with it."""
+        return self.desired(name) or self.live(name)
+
+    def put(self, name: str, values: Mapping[str, str], change: Change) -> None:
+        """Seal, commit the sealed file and the digest together, and bring both into force."""
+        secret, file = SEALED.get(name, ("", ""))
+        if set(values) != set(KEYS.get(name, ())):
+            raise RefusedError(f"{name}: wanted {', '.join(KEYS.get(name, ())) or 'another name'}")
+        with answers():
+            sealed = self.sealer.seal(
+                self.place.ref(SECRET, secret), {KEYS[name][value]: text for value, text in values.items()}
+            )
+        self.state.write({f"secret.{name}": digest_of(values)}, {f"secrets/{file}": sealed}, change)
+
+    def restore(self, name: str, change: Change) -> None:
+        """Bring into force what is sealed in Git."""
+        self.state.apply({f"secret.{name}": self.desired(name)}, change)

@@ -1,0 +1,100 @@
+"""Kubernetes put together: the ports there are, and where the records of its runs are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from torghut.ops.approval import Approver
+from torghut.ops.errors import PreconditionError
+from torghut.ops.journal import Journal
+from torghut.ops.lock import FileLock
+from torghut.ops.plan import PlanBook
+from torghut.ops.redaction import Redactor
+from torghut.ops.runner import Records, Runner
+from torghut.ops.vault import Vault
+from torghut.ops.who import whoami
+from torghut.platform.kubernetes.sealing import Sealer
+from torghut.runbooks.catalogue import procedures
+from torghut.runbooks.ports import Ports
+from torghut.stack.home import Home
+from torghut.targets.kubernetes.anchor import GitAnchor
+from torghut.targets.kubernetes.delivery import Delivery
+from torghut.targets.kubernetes.desired import KubernetesDesired
+from torghut.targets.kubernetes.feed import KubernetesFeed
+from torghut.targets.kubernetes.place import Choice, Place
+from torghut.targets.kubernetes.secrets import KubernetesSecrets, digest_of, read
+from torghut.targets.kubernetes.status import KubernetesStatus
+from torghut.targets.kubernetes.witness import NotCounted
+from torghut.targets.kubernetes.workloads import KubernetesWorkloads
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A port that this target does not have yet: whoever uses it is told before anything is changed."""
+
+    what: str
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - it stands in for every port
+        """Any request of the port."""
+
+        def refuse(*_: object, **__: object) -> NoReturn:
+            raise PreconditionError(f"{self.what}: --target kubernetes does not have this yet, nothing was changed")
+
+        return refuse
+
+
+def ports(place: Place) -> Ports:
+    """What procedures see of an installation."""
+    desired = KubernetesDesired(place, Delivery(place), lambda name: digest_of(read(place, name)))
+    kafka: Any = Absent("Kafka's users, permissions and topics")
+    store: Any = Absent("the store's users")
+    job: Any = Absent("the Flink job")
+    return Ports(
+        desired=desired,
+        secrets=KubernetesSecrets(place, desired, Sealer(place.api)),
+        workloads=KubernetesWorkloads(place, desired),
+        feed=KubernetesFeed(place),
+        status=KubernetesStatus(place),
+        kafka=kafka,
+        kafka_users=kafka,
+        kafka_authority=kafka,
+        kafka_repair=kafka,
+        store=store,
+        job=job,
+        lag=job,
+    )
+
+
+def journal_directory(place: Place) -> Path:
+    """Where the runs of this installation are remembered, on the machine they were started from."""
+    return place.home.root / "journal" / f"kubernetes-{place.access.context}-{place.namespace}"
+
+
+def records(place: Place) -> Records:
+    """Journal, plans, sealed secrets and lock, below `$TORGHUT_HOME`; the journal's heads in the repository."""
+    directory, redactor = journal_directory(place), Redactor()
+    return Records(
+        journal=Journal(directory / "journal.jsonl", redactor),
+        anchor=GitAnchor(place),
+        vault=Vault(place.home.secrets / "runs" / directory.name),
+        plans=PlanBook(directory / "plans"),
+        reports=directory / "reports",
+        lock=FileLock(directory / "lock"),
+        redactor=redactor,
+    )
+
+
+def runner(home: Home, choice: Choice, approver: Approver) -> Runner:
+    """A runner for the installation that was chosen, on behalf of whoever started this process.
+
+    Raises:
+        PreconditionError: there is no such cluster or overlay.
+    """
+    return runner_in(Place.find(home, choice), approver)
+
+
+def runner_in(place: Place, approver: Approver) -> Runner:
+    """The same, where the installation was found already."""
+    return Runner(records(place), procedures(ports(place)), approver, whoami(), NotCounted())

@@ -20,6 +20,7 @@ import pytest
 from tests.integration.jobs import NS, PROCESSES, READY_S, SYMBOLS, VARIABLES, JobStack, Key
 from tests.integration.stacks import quiet
 
+from torghut.job.progress import VERSION
 from torghut.platform.locks import is_locked
 from torghut.platform.waiting import wait_until
 from torghut.stack.components import PACKAGE
@@ -220,7 +221,7 @@ def install_with_other_state(home: Home, tag: str) -> None:
         package = Path(folder) / "torghut"
         shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
         module = package / "job" / "progress.py"
-        module.write_text(module.read_text().replace("VERSION: Final = 1", "VERSION: Final = 2"))
+        module.write_text(module.read_text().replace(f"VERSION: Final = {VERSION}", f"VERSION: Final = {VERSION + 1}"))
         tags(home).install(tag, package)
 
 

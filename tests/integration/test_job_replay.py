@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,12 +16,15 @@ from tests.integration.jobs import PROCESSES, READY_S, VARIABLES, proven
 from tests.integration.stacks import fresh_topics, quiet
 from tests.integration.test_forwarder_replay import RECORDING, replayed, wait_for
 
+from torghut.job.keys import key_of, subtask
+from torghut.job.observing import OPERATOR
+from torghut.platform.flink.rest import Flink
 from torghut.platform.kafka.reader import TopicReader
 from torghut.platform.waiting import wait_until
 from torghut.stack.home import Home
 from torghut.stack.running import RunningStack
 from torghut.stack.start import Wish, down, up
-from torghut.stack.submission import prepare
+from torghut.stack.submission import prepare, running_job
 from torghut.wire.envelope import decode_envelope
 from torghut.wire.topics import QUOTES, TA_BARS_1S, TA_SIGNALS, TRADES, Topic, full_name
 
@@ -89,6 +93,16 @@ def latest(stack: RunningStack, prefix: str) -> dict[tuple[str, str, int], bytes
     return {place: value for place, (_, value) in found.items()}
 
 
+def subtasks(stack: RunningStack) -> dict[int, int]:
+    """Which subtask of the operator has each partition."""
+    flink, _ = running_job(stack.home)
+    with Flink(flink.rest_url) as rest:
+        vertex = next(one for one in rest.job(flink.job_id).vertices if one.name.startswith(OPERATOR))
+        names = rest.metrics(flink.job_id, vertex.id, ())
+    found = (re.match(r"(\d+)\..*partition_(\d+)_records$", name) for name in names)
+    return {int(one[2]): int(one[1]) for one in found if one is not None}
+
+
 def test_a_recording_gives_the_same_signals_whatever_the_batches_the_parallelism_and_a_kill(
     stack: RunningStack, tmp_path: Path
 ) -> None:
@@ -104,4 +118,5 @@ def test_a_recording_gives_the_same_signals_whatever_the_batches_the_parallelism
         copy(stack, messages(stack, first, TRADES, QUOTES), first, second)
         stack.wait_ready("jobmanager", READY_S)
         assert proven(stack, second) == bars
+        assert subtasks(stack) == {partition: subtask(key_of(partition), 2) for partition in range(6)}
         assert latest(stack, second) == latest(stack, first)

@@ -1,4 +1,4 @@
-"""The one keyed operator: Flink's state and timers around `shard`. Key: the Kafka partition.
+"""The one keyed operator: Flink's state and timers around `shard`. Key: that of the Kafka partition (`keys`).
 
 Runs in thread mode: Python inside the TaskManager's JVM. In process mode every batch would cross two sockets.
 """
@@ -17,6 +17,7 @@ from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
 from torghut.config import KafkaSettings, load
 from torghut.job.clock import UNKNOWN
 from torghut.job.gauges import Gauges
+from torghut.job.keys import partition_of
 from torghut.job.progress import Progress, dump_progress, load_progress
 from torghut.job.recall import Recall
 from torghut.job.records import Batch, Writer
@@ -95,7 +96,7 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
     def on_timer(self, _timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Look whether silence closes something."""
         now_ns = time.time_ns()
-        partition = ctx.get_current_key()
+        partition = partition_of(ctx.get_current_key())
         shard = self._shard(partition, now_ns, ctx)
         for topic, clock in zip(self._inputs, (shard.clock.trades, shard.clock.quotes), strict=True):
             if shard.clock.unsure(clock, now_ns):

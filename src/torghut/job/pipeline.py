@@ -17,6 +17,7 @@ from pyflink.datastream import KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment, Table
 
+from torghut.job.keys import KEY_GROUPS, SPREAD, key_of
 from torghut.job.operator import INPUT_TYPE, OUTPUT_TYPE, QUOTES_KIND, TRADES_KIND, Plan, TaOperator
 from torghut.job.settings import JobSettings
 from torghut.platform.kafka.acls import group_prefix
@@ -42,6 +43,7 @@ SETTINGS: Final = {
     "python.fn-execution.bundle.time": "5",
     "pipeline.object-reuse": "true",
     "execution.buffer-timeout.interval": "2 ms",
+    "pipeline.max-parallelism": f"{KEY_GROUPS}",
     # A uid for every operator that SQL makes, or a savepoint could not be restored after the plan changed.
     "table.exec.uid.generation": "ALWAYS",
 }
@@ -93,9 +95,14 @@ def _keyed(tables: StreamTableEnvironment, batches: Table) -> KeyedStream:
     return KeyedStream(keyed, INPUT_TYPE, stream)
 
 
+_KEY: Final = (
+    f"CASE kafka_partition {' '.join(f'WHEN {it} THEN {key_of(it)}' for it in range(SPREAD))} ELSE kafka_partition END"
+)
+
+
 def _batches(table: str, kind: str) -> str:
     return f"""
-        SELECT kafka_partition, CAST(ROW(
+        SELECT {_KEY}, CAST(ROW(
             kafka_partition, '{kind}', ARRAY_JOIN(ARRAY_AGG(line), U&'\\001E'), MIN(kafka_offset), MAX(kafka_offset)
         ) AS ROW<kafka_partition INT, kind STRING, lines STRING, first_offset BIGINT, last_offset BIGINT>)
         FROM TABLE(TUMBLE(TABLE {table}, DESCRIPTOR(arrived), INTERVAL '{BATCH_S}' SECOND))

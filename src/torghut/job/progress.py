@@ -9,7 +9,8 @@ import msgspec
 from torghut.job.clock import NS, Bounds, Clock, TopicClock
 from torghut.ta.errors import StateVersionError
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""2: partitions have other keys (`keys`)."""
 _CLOCKS_S: Final = 60
 """By how much clocks may differ."""
 

@@ -8,14 +8,14 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from confluent_kafka import Producer
+from confluent_kafka import Message, Producer
 
 from torghut.audit.ta.run import audit_ta
 from torghut.audit.ta.terms import Terms
@@ -23,7 +23,7 @@ from torghut.platform.kafka.reader import TopicReader
 from torghut.platform.waiting import wait_until
 from torghut.stack.running import RunningStack
 from torghut.stack.submission import job_status
-from torghut.wire.topics import DLQ, PARTITIONER, QUOTES, TA_BARS_1S, TA_SIGNALS, TRADES, Topic, full_name
+from torghut.wire.topics import DLQ, PARTITIONER, QUOTES, TA_BARS_1S, TA_SIGNALS, TRADES, WRITTEN_MS, Topic, full_name
 
 NS: Final = 1_000_000_000
 PROCESSES: Final = ("kafka", "minio", "jobmanager", "taskmanager", "ta")
@@ -85,10 +85,26 @@ class JobStack:
 
     def read(self, topic: Topic) -> list[dict[str, Any]]:
         """Everything that stands committed in the topic."""
+        return [json.loads(message.value() or b"") for message in self._messages(topic)]
+
+    def _messages(self, topic: Topic) -> list[Message]:
         with TopicReader(self.stack.kafka("audit").client(), [full_name(topic)]) as reader:
             ends = reader.ends(reader.partitions())
             starts, stops = ({p: span[at] for p, span in ends.items()} for at in (0, 1))
-            return [json.loads(message.value() or b"") for message in reader.read(starts, stops)]
+            return list(reader.read(starts, stops))
+
+    def partition_of(self, symbol: str) -> int:
+        """The partition that the symbol's trades are in; there must be one."""
+        found = (message.partition() for message in self._messages(TRADES) if message.key() == symbol.encode())
+        return next(partition for partition in found if partition is not None)
+
+    def written_ms(self, topic: Topic) -> dict[Key, int]:
+        """When the job made the first revision of each final, by its own clock (ms)."""
+        found: dict[Key, int] = {}
+        for message in self._messages(topic):
+            record, headers = json.loads(message.value() or b""), dict(message.headers() or ())
+            found.setdefault((record["symbol"], record["seq"]), int(headers[WRITTEN_MS] or 0))
+        return found
 
     def dead(self) -> list[str]:
         return [record["reason"] for record in self.read(DLQ)]
@@ -151,10 +167,10 @@ class JobStack:
                 assert [record["revision"] for record in records] == list(range(len(records))), key
 
     @contextmanager
-    def load(self, rate: float = 300) -> Iterator[None]:
+    def load(self, rate: float = 300, symbols: Sequence[str] = SYMBOLS) -> Iterator[None]:
         """Trades and quotes of many symbols, some late, cancelled and corrected, until the block ends."""
         stop = threading.Event()
-        thread = threading.Thread(target=self._write_load, args=(stop, rate))
+        thread = threading.Thread(target=self._write_load, args=(stop, rate, symbols))
         thread.start()
         try:
             yield
@@ -163,11 +179,11 @@ class JobStack:
             thread.join()
             self.flush()
 
-    def _write_load(self, stop: threading.Event, rate: float) -> None:
+    def _write_load(self, stop: threading.Event, rate: float, symbols: Sequence[str]) -> None:
         draw, recent = random.Random(1), list[tuple[str, int]]()
         while not stop.wait(2 / rate):
             now = time.time_ns()
-            symbol, at = draw.choice(SYMBOLS), now - int(draw.choice((0, 0, 0, 1.5, 4)) * NS)
+            symbol, at = draw.choice(symbols), now - int(draw.choice((0, 0, 0, 1.5, 4)) * NS)
             recent.append((symbol, self.trade(symbol, at, draw.randrange(100, 10_000) / 100, draw.randrange(1, 500))))
             self.quote(symbol, now, draw.randrange(100, 10_000) / 100)
             if draw.random() < 0.02:

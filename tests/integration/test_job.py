@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from tests.integration.jobs import NS, PROCESSES, READY_S, SYMBOLS, VARIABLES, JobStack, Key
+from tests.integration.jobs import NS, PROCESSES, READY_S, SYMBOLS, TERMS, VARIABLES, JobStack, Key
 from tests.integration.stacks import quiet
 
 from torghut.job.progress import VERSION
@@ -77,6 +77,57 @@ def test_silence_closes_the_last_second_with_a_print(job: JobStack) -> None:
     job.wait_for_bars({("QUIET", at // NS): {"o": 10.25, "c": 10.25, "v": 7.0, "n": 1}})
     (signal,) = job.finals(TA_SIGNALS)["QUIET", at // NS]
     assert (signal["payload"]["close"], signal["payload"]["quote"]["bid"]) == (10.25, 10.0)
+
+
+def test_an_idle_partition_is_closed_by_silence_alone_and_holds_up_no_other(job: JobStack) -> None:
+    for symbol in SYMBOLS:
+        job.trade(symbol, now(), 1.0)
+    job.flush()
+    alone, places = SYMBOLS[0], {symbol: job.partition_of(symbol) for symbol in SYMBOLS}
+    others = [symbol for symbol, place in places.items() if place != places[alone]]
+    with job.load(symbols=others):
+        job.wait_for_finals_after(now())
+        at = now()
+        job.trade(alone, at, 5.0)
+        job.quote(alone, at, 4.5)
+        job.flush()
+        job.wait_for_bars({(alone, at // NS): {"n": 1}})
+        wait_until(
+            lambda: job_status(job.stack.home).idle_partitions == [places[alone]],
+            READY_S,
+            f"partition {places[alone]}, and no other, to be told as idle",
+        )
+        written = job.written_ms(TA_BARS_1S)
+        closed_ms = written[alone, at // NS]
+        assert closed_ms - at // 1_000_000 >= TERMS.idle_ms
+        assert any(written[key] < closed_ms for key in written if key[0] in others and key[1] > at // NS)
+        job.trade(alone, at + NS, 6.0)  # the others are far ahead; it is its own partition that counts
+        job.flush()
+        job.wait_for_bars({(alone, at // NS + 1): {"n": 1}})
+    assert [record["revision"] for record in job.finals(TA_BARS_1S)[alone, at // NS + 1]] == [0]
+    job.prove()
+
+
+def test_trades_out_of_order_make_the_bar_of_their_event_times(job: JobStack) -> None:
+    start = now() // NS * NS
+    for ms, price in ((500, 11.0), (900, 12.0), (100, 13.0), (900, 14.0), (100, 15.0), (300, 10.0)):
+        job.trade("ORDER", start + ms * 1_000_000, price, 10)
+    job.flush()
+    bar = {"o": 13.0, "c": 14.0, "h": 15.0, "l": 10.0, "n": 6}  # of two at the same time, by their numbers
+    job.wait_for_bars({("ORDER", start // NS): bar})
+    (record,) = job.finals(TA_BARS_1S)["ORDER", start // NS]
+    assert record["revision"] == 0
+
+
+def test_a_bar_whose_only_trade_is_cancelled_becomes_an_empty_one(job: JobStack) -> None:
+    at = now()
+    number = job.trade("GONE", at, 10.0)
+    job.flush()
+    job.wait_for_bars({("GONE", at // NS): {"n": 1}})
+    job.cancel("GONE", now(), number)
+    job.flush()
+    job.wait_for_bars({("GONE", at // NS): {"n": 0, "o": None, "h": None, "l": None, "c": None}})
+    job.check_finals()
 
 
 def test_a_repair_after_silence_is_not_late(job: JobStack) -> None:

@@ -1,7 +1,7 @@
 """Keys by which Flink spreads partitions evenly over subtasks.
 
 Flink hashes a key into one of `KEY_GROUPS` groups and gives each subtask a run of groups. Plain numbers from 0 to 5
-would put five of six partitions on one of two subtasks. A partition's key is therefore a number whose hash falls where the
+would put five of six partitions on one of two subtasks. So a partition's key is a number whose hash falls where the
 partition belongs; the partition is its remainder. Keys name keyed state: another key is another state's version.
 """
 

@@ -11,6 +11,7 @@ transactions. Who does what:
     published   finals that the output topics hold already, recognised after a restore
     shard       one partition's symbols: batches in, records out. Pure: no Flink, no Kafka, no clock
     recall      re-reading Kafka by offset after a restore, for what is not worth a place in every checkpoint
+    admission   whether Kafka lets the job in
     keys        which key a partition has, so that subtasks share them evenly
     operator    the keyed operator: Flink's state and timers around `shard`
     pipeline    SQL and wiring; `main` is what Flink runs

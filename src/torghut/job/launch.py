@@ -13,34 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from confluent_kafka import KafkaError
 
 from torghut.config import ConfigError, KafkaSettings, load
+from torghut.job.admission import REFUSED, check_kafka
 from torghut.platform.errors import PlatformError
 from torghut.platform.flink.commands import Submission, jobmanager_command
 from torghut.platform.flink.configuration import CHECKPOINTS, SAVEPOINTS, Cluster, ClusterPorts, checkpoints_prefix
-from torghut.platform.kafka.reader import ReadError, TopicReader
-from torghut.wire.topics import DLQ, QUOTES, TA_BARS_1S, TA_PROVISIONAL, TA_SIGNALS, TRADES, full_name
 
 if TYPE_CHECKING:
     from torghut.platform.s3 import Snapshot
 
 LATEST: Final = "latest"
 NONE: Final = "none"
-REFUSED: Final = "cannot be launched: "
-"""With this a line of the log begins that says why there was no start."""
-
-
-TOPICS_OF_JOB: Final = (TRADES, QUOTES, TA_BARS_1S, TA_SIGNALS, TA_PROVISIONAL, DLQ)
-_REFUSALS: Final = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError._AUTHENTICATION,  # noqa: SLF001 - librdkafka's local code
-        KafkaError._SSL,  # noqa: SLF001 - as above
-    }
-)
 
 
 class Store(msgspec.Struct, frozen=True):
@@ -112,33 +96,13 @@ def restore_point(launch: Launch) -> str | None:
     return choose_state(own, older, launch.start_from)
 
 
-class KafkaRefusalError(PlatformError):
-    """Kafka does not let the job do its work. Flink would try for ever, and say so in a stack trace only."""
-
-
-def check_kafka(kafka: KafkaSettings) -> None:
-    """Look whether the job may log in, and whether its topics are there. A broker that does not answer is no reason.
-
-    Raises:
-        KafkaRefusalError: it may not, or one is not.
-    """
-    names = [full_name(topic, kafka.topic_prefix) for topic in TOPICS_OF_JOB]
-    try:
-        with TopicReader(kafka.client(), names) as reader:
-            reader.partitions()
-    except ReadError as error:
-        if error.code in _REFUSALS:
-            raise KafkaRefusalError(
-                f"{error} (user {kafka.username} at {kafka.bootstrap_servers}): the job starts when that is mended"
-            ) from error
-
-
 def main(arguments: Sequence[str]) -> int:
     """Become the JobManager of the launch file that the argument names."""
     launch = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Launch)
     try:
         state = restore_point(launch)
-        check_kafka(load(KafkaSettings))
+        if state is not None:  # a first start need not wait for Kafka yet: the job does, when it is planned (`main`)
+            check_kafka(load(KafkaSettings))
     except (PlatformError, ConfigError) as error:
         sys.stderr.write(f"{REFUSED}{error}\n")
         return 1

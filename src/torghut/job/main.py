@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from torghut.config import KafkaSettings, load
+from torghut.job.admission import REFUSED, KafkaRefusalError, await_kafka
 from torghut.job.pipeline import JOB_NAME, build
 from torghut.job.settings import JobSettings
 
@@ -18,9 +21,14 @@ def connection_properties(kafka: KafkaSettings) -> dict[str, str]:
 
 
 def main() -> None:
-    """Build the job from the environment's settings and execute it."""
+    """Build the job from the environment's settings and execute it. Kafka may come up while it is planned."""
     kafka = load(KafkaSettings)
-    build(load(JobSettings), connection_properties(kafka), kafka.topic_prefix).execute(JOB_NAME)
+    job = build(load(JobSettings), connection_properties(kafka), kafka.topic_prefix)
+    try:
+        await_kafka(kafka)
+    except KafkaRefusalError as error:
+        sys.exit(f"{REFUSED}{error}")
+    job.execute(JOB_NAME)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from torghut.job.launch import REFUSED, Launch, Store
+from torghut.job.admission import REFUSED
+from torghut.job.launch import Launch, Store
 from torghut.platform.artifacts import cache_directory
 from torghut.platform.errors import FlinkError
 from torghut.platform.files import PRIVATE, make_secret, write_atomically
@@ -29,6 +30,7 @@ _TASKMANAGER_PORTS = ("flink.taskmanager-metrics",)
 
 
 _CAUSES = ("Caused by: ", REFUSED)
+_HOLLOW = "Python process exits with code"
 _LOG_LINES, _LOG_WIDTH = 400, 600
 
 
@@ -99,7 +101,8 @@ def services(context: Context) -> tuple[Service, ...]:
         command=(locate(cache_directory()).python, "-m", "torghut.job.launch", str(launch_file)),
         environment={**environment, "TA_SUBMISSION": submission.id},
         probe=JobProbe(cluster.rest_url, JOB_ID),
-        depends_on=("kafka", "provision", "minio", "store"),
+        # Not Kafka: the job is planned while it starts, and waits for it then (`job.main`).
+        depends_on=("minio", "store"),
         ports=context.named_ports(*_JOBMANAGER_PORTS),
         prepare=prepare,
         explain=lambda: why_it_ended(context.home.log("jobmanager")),
@@ -131,7 +134,7 @@ def services(context: Context) -> tuple[Service, ...]:
 def why_it_ended(log: Path) -> str | None:
     """The last cause that a JobManager's log tells: what kept it from starting, or a Java exception's."""
     found = [line.strip() for line in tail(log, _LOG_LINES, _LOG_WIDTH)]
-    causes = [line.removeprefix(prefix) for line in found for prefix in _CAUSES if line.startswith(prefix)]
+    causes = [line.partition(word)[2] for line in found for word in _CAUSES if word in line and _HOLLOW not in line]
     return causes[-1] if causes else None
 
 

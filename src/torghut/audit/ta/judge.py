@@ -33,7 +33,7 @@ _EXACT: Final = ("n", "first_ts", "last_ts")
 _CANCELLING: Final = frozenset({"macd", "signal", "hist", "upper", "lower"})
 """Differences of prices: they may be off by a rounding of what they are a difference of."""
 _FLOORS: Final = {"rsi14": 1e-9, "realized_vol_60s": 1e-9}
-"""Absolute slack: an index of 0 to 100; the root of a rolling sum, which keeps a rounding of the squares that left it."""
+"""Absolute slack: an index of 0 to 100; the root of a rolling sum, which keeps a rounding of what left it."""
 
 _bar_decoder = msgspec.json.Decoder(MicroBar)
 _signal_decoder = msgspec.json.Decoder(Signal)

@@ -5,7 +5,8 @@ only decides who is waited for: a topic that said nothing for the idle time-out 
 was seen is closed, up to the end of the last second with a print; a repair after an outage is therefore not late.
 
 Silence is the log's, not ours. Before a topic counts as idle, Kafka is asked where its log ends: what we have not read
-is waited for however long that takes, and so is a Kafka that does not answer.
+is waited for however long that takes, and so is a Kafka that does not answer. Where all topics were silent and one
+speaks again, the others have the idle time-out once more: after an outage they come back one after the other.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ class Bounds(msgspec.Struct, frozen=True):
 class TopicClock:
     """How far the log of one topic has come."""
 
-    __slots__ = ("_asked_ns", "_log_end", "heard_ns", "newest", "next_offset", "starts")
+    __slots__ = ("_log_end", "asked_ns", "heard_ns", "newest", "next_offset", "starts")
 
     def __init__(self, heard_ns: int, next_offset: int = 0, newest: int = 0) -> None:
         self.heard_ns = heard_ns
         self.next_offset = next_offset
         self.newest = newest
         self._log_end = UNKNOWN
-        self._asked_ns = 0
+        self.asked_ns = 0
         self.starts: list[tuple[int, int]] = []
 
     def hear(self, first: int, last: int, newest: int, now_ns: int) -> None:
@@ -54,15 +55,15 @@ class TopicClock:
 
     def learn_end(self, offset: int, now_ns: int) -> None:
         """Kafka said that the log ends before this offset; `UNKNOWN` if it said nothing."""
-        self._log_end, self._asked_ns = offset, now_ns
+        self._log_end, self.asked_ns = offset, now_ns
 
     def is_over(self, now_ns: int) -> bool:
         """Whether all of the log has been taken in, as far as is known now."""
-        return self.next_offset >= self._log_end and now_ns - self._asked_ns < _TRUST_NS
+        return self.next_offset >= self._log_end and now_ns - self.asked_ns < _TRUST_NS
 
     def is_due(self, now_ns: int) -> bool:
         """Whether it is time to ask Kafka for the end of the log."""
-        return now_ns - self._asked_ns >= _ASK_EVERY_NS
+        return now_ns - self.asked_ns >= _ASK_EVERY_NS
 
     def start_of(self, second: int) -> int:
         """An offset before which no record has an event time in `second` (since the epoch) or later.
@@ -90,13 +91,23 @@ class Clock:
         """The last second that ended before the watermark of a topic whose newest event time is `newest`."""
         return (newest - self.bound_ns) // NS - 1
 
+    def hear(self, topic: TopicClock, offsets: tuple[int, int], newest: int, now_ns: int) -> None:
+        """A batch of this topic was taken in: its first and last offset, and its newest event time (see there)."""
+        if self._is_silent(self.trades, now_ns) and self._is_silent(self.quotes, now_ns):
+            self.trades.heard_ns = self.quotes.heard_ns = now_ns
+        topic.hear(*offsets, newest, now_ns)
+
     def idle(self, topic: TopicClock, now_ns: int) -> bool:
-        """Whether nobody waits for this topic."""
-        return self._is_silent(topic, now_ns) and topic.is_over(now_ns)
+        """Whether nobody waits for this topic. What Kafka said before the silence says nothing of it."""
+        return self._was_asked(topic) and topic.is_over(now_ns)
 
     def unsure(self, topic: TopicClock, now_ns: int) -> bool:
         """Whether Kafka should be asked now if the topic is silent, or only we do not get to read it."""
-        return self._is_silent(topic, now_ns) and topic.is_due(now_ns)
+        return self._is_silent(topic, now_ns) and (topic.is_due(now_ns) or not self._was_asked(topic))
+
+    def _was_asked(self, topic: TopicClock) -> bool:
+        """Whether Kafka was asked when the topic had been silent for long enough."""
+        return self._is_silent(topic, topic.asked_ns)
 
     def _is_silent(self, topic: TopicClock, now_ns: int) -> bool:
         return now_ns - topic.heard_ns >= self._idle_ns

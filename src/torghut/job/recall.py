@@ -15,7 +15,7 @@ from torghut.job.published import Place
 from torghut.platform.kafka.reader import Partition, TopicReader
 from torghut.platform.waiting import wait_until
 from torghut.wire.envelope import decode_envelope
-from torghut.wire.topics import TA_BARS_1S, TA_SIGNALS, Channel, full_name
+from torghut.wire.topics import QUOTES, TA_BARS_1S, TA_SIGNALS, TRADES, Channel, full_name
 
 _SETTLED_DEADLINE_S: Final = 60.0
 _END_DEADLINE_S: Final = 0.5
@@ -32,12 +32,16 @@ class Written(NamedTuple):
 
 
 class Recall:
-    """Reads the topics of one prefix. `client` is librdkafka's connection configuration."""
+    """Reads the topics of one prefix, on connections that are kept. Close it.
+
+    `client` is librdkafka's connection configuration.
+    """
 
     def __init__(self, client: Mapping[str, Any], prefix: str) -> None:
-        self._client: Final = dict(client)
-        self._asking: TopicReader | None = None
+        self._inputs: Final = TopicReader(client, [full_name(topic, prefix) for topic in (TRADES, QUOTES)])
         self._outputs: Final = tuple(full_name(topic, prefix) for topic in (TA_BARS_1S, TA_SIGNALS))
+        self._committed: Final = TopicReader(client, self._outputs)
+        self._everything: Final = TopicReader(client, self._outputs, isolation="read_uncommitted")
 
     def values(self, topic: str, partition: int, first: int, end: int) -> Iterator[str]:
         """Record values from offset `first` up to before `end`.
@@ -48,27 +52,23 @@ class Recall:
         if first >= end:
             return
         it = Partition(topic, partition)
-        with TopicReader(self._client, [topic]) as reader:
-            for message in reader.read({it: first}, {it: end}):
-                yield (message.value() or b"").decode(errors="replace")
+        for message in self._inputs.read({it: first}, {it: end}):
+            yield (message.value() or b"").decode(errors="replace")
 
     def log_end(self, topic: str, partition: int) -> int:
-        """The offset after the last record of this partition; 0 when it holds none. Asks over a connection that stays.
+        """The offset after the last record of this partition; 0 when it holds none.
 
         Raises:
             ReadError: Kafka does not answer at once.
         """
-        if self._asking is None:
-            self._asking = TopicReader(self._client, [topic])
         it = Partition(topic, partition)
-        first, end = self._asking.ends([it], timeout_s=_END_DEADLINE_S)[it]
+        first, end = self._inputs.ends([it], timeout_s=_END_DEADLINE_S)[it]
         return end if end > first else 0
 
     def close(self) -> None:
-        """Close the connection that stays."""
-        if self._asking is not None:
-            self._asking.close()
-            self._asking = None
+        """End the connections."""
+        for reader in (self._inputs, self._committed, self._everything):
+            reader.close()
 
     def finals(self, partition: int, since_ms: int) -> Iterator[Written]:
         """Bars and signals that were written to this partition since a time of the wall clock (ms).
@@ -80,22 +80,18 @@ class Recall:
             ReadError: they cannot be read.
             TimeoutError: a transaction stays open.
         """
-        with (
-            TopicReader(self._client, self._outputs) as reader,
-            TopicReader(self._client, self._outputs, isolation="read_uncommitted") as everything,
-        ):
-            known = set(reader.partitions())
-            wanted = [it for topic in self._outputs if (it := Partition(topic, partition)) in known]
-            wait_until(
-                lambda: reader.ends(wanted) == everything.ends(wanted),
-                _SETTLED_DEADLINE_S,
-                f"transactions in partition {partition} of {', '.join(self._outputs)} to end",
-            )
-            ends = {it: end for it, (_, end) in reader.ends(wanted).items()}
-            for message in reader.read(reader.offsets_at(wanted, since_ms), ends):
-                try:
-                    envelope = decode_envelope(message.value() or b"")
-                except msgspec.MsgspecError:
-                    continue  # not ours: nothing of what we compute can equal it
-                place = Place(envelope.symbol, envelope.seq)
-                yield Written(envelope.channel, place, envelope.revision or 0, bytes(envelope.payload))
+        known = set(self._committed.partitions())
+        wanted = [it for topic in self._outputs if (it := Partition(topic, partition)) in known]
+        wait_until(
+            lambda: self._committed.ends(wanted) == self._everything.ends(wanted),
+            _SETTLED_DEADLINE_S,
+            f"transactions in partition {partition} of {', '.join(self._outputs)} to end",
+        )
+        ends = {it: end for it, (_, end) in self._committed.ends(wanted).items()}
+        for message in self._committed.read(self._committed.offsets_at(wanted, since_ms), ends):
+            try:
+                envelope = decode_envelope(message.value() or b"")
+            except msgspec.MsgspecError:
+                continue  # not ours: nothing of what we compute can equal it
+            place = Place(envelope.symbol, envelope.seq)
+            yield Written(envelope.channel, place, envelope.revision or 0, bytes(envelope.payload))

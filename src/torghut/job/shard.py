@@ -104,7 +104,7 @@ class Shard:
         decoded = decode_trades(batch.text)
         newest, touched = self._prints.fold(decoded, self.clock.trades.newest, self._floor, self._revise)
         self.counts.records += len(decoded.records)
-        self.clock.trades.hear(batch.first, batch.last, newest, now_ns)
+        self.clock.hear(self.clock.trades, (batch.first, batch.last), newest, now_ns)
         self._report(decoded.unreadable, TRADES, now_ns)
         self.advance(now_ns)
         if decoded.records and now_ns - decoded.records[-1].ingest_ts < _FRESH_NS:
@@ -116,7 +116,7 @@ class Shard:
         decoded = decode_quotes(batch.text)
         newest = self._quotes.fold(decoded, self.clock.quotes.newest)
         self.counts.records += len(decoded.records)
-        self.clock.quotes.hear(batch.first, batch.last, newest, now_ns)
+        self.clock.hear(self.clock.quotes, (batch.first, batch.last), newest, now_ns)
         self._report(decoded.unreadable, QUOTES, now_ns)
         self.advance(now_ns)
 

@@ -74,6 +74,24 @@ def test_after_an_outage_the_first_topic_to_come_back_does_not_go_ahead_of_the_o
     assert [r["payload"]["quote"]["bid"] for r in runner.records(FINALS[1])][1:] == [9.0]
 
 
+def test_after_a_silence_of_all_topics_those_that_come_back_later_are_waited_for() -> None:
+    trades = [trade("A", 0.1, 10.0), trade("A", 90.0, 11.0, number=2)]
+    runner = Runner(trades, [quote("A", 0, 9.0), quote("A", 200, 9.0)])
+    runner.at(1).take_trades(0, 1).take_quotes(0, 1).at(100).tick()
+    runner.at(210).tick().take_quotes(1, 2).at(211).tick().take_trades(1, 2).at(300).tick()
+    assert [bar[:3] for bar in runner.bars()] == [("A", 0, 0), ("A", 90, 0)]
+    assert runner.dead() == []
+
+
+def test_what_kafka_said_before_the_silence_says_nothing_of_it() -> None:
+    trades = [trade("A", 0.1, 10.0), trade("A", 3.5, 10.0, number=2), trade("A", 90.0, 11.0, number=3)]
+    runner = Runner(trades, [quote("A", at, 9.0) for at in (0, 4, 200, 201)], Rules(bounds=Bounds(idle_ms=1000)))
+    runner.at(1).take_trades(0, 1).take_quotes(0, 1).at(3).tick()
+    runner.at(4).take_quotes(1, 2).take_trades(1, 2).at(4.9).take_quotes(2, 3).at(5.2).take_quotes(3, 4)
+    runner.take_trades(2, 3)
+    assert runner.dead() == []
+
+
 def test_a_late_print_revises_its_bar_and_the_signals_after_it() -> None:
     log = [trade("A", 0.1, 10.0), trade("A", 1.1, 12.0, number=2), *AFTER, trade("A", 0.2, 13.0, number=3)]
     runner = Runner(log, [quote("Z", 5.0, 1.0)]).at(5).take_quotes(0, 1).take_trades(0, 3).take_trades(3, 4)

@@ -45,6 +45,10 @@ class Published:
         """The topic of the channel holds this."""
         self._places.setdefault(place, {}).setdefault(revision, {})[channel] = hash(payload)
 
+    def holds(self, place: Place) -> bool:
+        """Whether the topics hold anything about it."""
+        return place in self._places
+
     def settle(self, place: Place, revision: int, payloads: Mapping[Channel, bytes]) -> Settled:
         """Where a computed final stands: as it is in the topics already, else as their next revision."""
         known = self._places.get(place)

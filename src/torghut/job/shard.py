@@ -8,7 +8,7 @@ rebuilt from it after a restore.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -139,7 +139,16 @@ class Shard:
         seconds = self._prints.seconds
         feeds = {symbol: tally.feed for second in seconds for symbol, tally in seconds[second].items()}
         for symbol in sorted(feeds):
-            self._write(symbol, feeds[symbol], self._state(symbol, feeds[symbol]).standing(self._floor))
+            self._write(symbol, feeds[symbol], self._standing(symbol, self._state(symbol, feeds[symbol])))
+
+    def _standing(self, symbol: str, state: SignalState) -> Iterator[Result]:
+        """What a symbol's state says was written. Where the topics hold nothing of it, it counts from 0 again."""
+        for result in state.standing(self._floor):
+            if self.published.holds(Place(symbol, result.second)):
+                yield result
+            else:
+                state.renumber(result.second, 0)
+                yield msgspec.structs.replace(result, revision=0)
 
     @property
     def rebuild_from(self) -> tuple[int, int]:

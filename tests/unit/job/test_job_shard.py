@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -290,8 +292,20 @@ def test_what_a_lost_transaction_held_is_written_after_the_restore(
     lost = data.draw(st.integers(0, len(runner.finals()) // 2)) * 2
     runner.restart(lost=lost)
     assert runner.latest() == before
-    places = [(r["channel"], r["symbol"], r["seq"], r["revision"]) for r in runner.records("torghut.ta.bars.1s.v1")]
-    assert len(places) == len(set(places))
+    revisions = defaultdict(list)
+    for symbol, second, revision, _ in runner.bars():
+        revisions[symbol, second].append(revision)
+    assert all(sorted(numbers) == list(range(len(numbers))) for numbers in revisions.values())
+
+
+def test_a_revised_bar_that_was_lost_with_all_its_revisions_starts_anew_at_0() -> None:
+    log = [trade("A", 0.1, 10.0), *AFTER, trade("A", 0.2, 13.0, number=3), trade("A", 0.3, 14.0, number=4)]
+    runner = Runner(log, [quote("Z", 5.0, 1.0)]).at(5).take_quotes(0, 1).take_trades(0, 2).take_trades(2, 3)
+    assert [bar[:3] for bar in runner.bars()] == [("A", 0, 0), ("A", 0, 1)]
+    runner.restart(lost=4)
+    assert [(bar[2], bar[3]["c"]) for bar in runner.bars()] == [(0, 13.0)]
+    runner.take_trades(3, 4)
+    assert [(bar[2], bar[3]["c"]) for bar in runner.bars()] == [(0, 13.0), (1, 14.0)]
 
 
 def test_a_bar_and_its_signal_keep_the_same_revisions_when_other_code_starts_anew() -> None:

@@ -160,7 +160,12 @@ def etcd_command(data: Path, port: int, peer_port: int) -> list[str]:
 
 
 def apiserver_command(
-    directory: Path, certificates: CertificateFiles, tokens: Path, address: tuple[str, int], etcd_port: int
+    directory: Path,
+    certificates: CertificateFiles,
+    tokens: Path,
+    address: tuple[str, int],
+    etcd_port: int,
+    authorization: str = "RBAC",
 ) -> list[str]:
     """The API server at an IPv4 address and port, in front of an etcd on the loopback.
 
@@ -178,7 +183,7 @@ def apiserver_command(
         f"--tls-private-key-file={certificates.broker_key}",
         f"--client-ca-file={certificates.ca}",
         f"--token-auth-file={tokens}",
-        "--authorization-mode=RBAC",
+        f"--authorization-mode={authorization}",
         f"--service-account-issuer=https://{host}",
         f"--service-account-key-file={certificates.broker}",
         f"--service-account-signing-key-file={certificates.broker_key}",

@@ -32,6 +32,7 @@ MAVEN: Final = "docker.io/library/maven:3.9-eclipse-temurin-17"
 _JAVA_HOME: Final = "/opt/java/openjdk"
 _PACKAGES: Final = "python3,python3-pip,python3-venv,ca-certificates"
 _CERTIFICATES: Final = "/etc/ssl/certs"
+_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DEADLINE_S: Final = 1800.0
 
 
@@ -63,12 +64,16 @@ class Builder:
         finally:
             self.run("rm", name)
 
-    def commit(self, name: str, files: Sequence[tuple[Path, str]], environment: Sequence[str], base: str) -> str:
+    def commit(
+        self, name: str, files: Sequence[tuple[Path, str]], environment: Sequence[str], base: str, entrypoint: str = ""
+    ) -> str:
         """An image of these files on top of `base` (`scratch` for nothing); its digest."""
         with self.container(base) as container:
             for source, target in files:
                 self.run("copy", "--quiet", container, str(source), target)
             self.run("config", *(part for value in environment for part in ("--env", value)), container)
+            if entrypoint:
+                self.run("config", "--entrypoint", f'["{entrypoint}"]', container)
             self.run("commit", "--quiet", container, name)
         return self.run("images", "--format", "{{.Digest}}", name).strip()
 
@@ -78,6 +83,10 @@ class Builder:
         mount = ("--volume", f"{_CERTIFICATES}:{_CERTIFICATES}:ro")
         where = ("--isolation", "chroot", "--pull=never", "--file", str(dockerfile), "--tag", image)
         self.run("build", *where, *mount, *arguments, str(ROOT))
+
+    def export(self, image: str, file: Path, reference: str) -> None:
+        """Write an image to an archive, under the name by which it is asked for where the archive is imported."""
+        self.run("push", "--quiet", image, f"docker-archive:{file}:{reference}")
 
     def clear(self) -> None:
         """Leave neither images nor the mount that the storage makes of itself."""
@@ -118,24 +127,32 @@ def base_system(cache: Path, report: Report) -> Path:
     return target
 
 
+def python_base(builder: Builder, cache: Path, report: Report) -> str:
+    """The base of everything in Python, under the name that the Dockerfiles ask for; its digest.
+
+    Raises:
+        ImageError: it cannot be made.
+    """
+    system = base_system(cache, report)
+    report("stand-ins for the bases")
+    trust = [f"{name}={_CERTIFICATES}/ca-certificates.crt" for name in ("PIP_CERT", "SSL_CERT_FILE")]
+    return builder.commit(PYTHON, [(system, "/")], [f"PATH={_PATH}", *trust], "scratch")
+
+
 def stand_ins(builder: Builder, cache: Path, report: Report) -> dict[str, str]:
     """The bases under the names that the Dockerfiles ask for; their digests.
 
     Raises:
         ImageError: one cannot be made.
     """
-    system = base_system(cache, report)
-    report("stand-ins for the bases")
-    trust = [f"{name}={_CERTIFICATES}/ca-certificates.crt" for name in ("PIP_CERT", "SSL_CERT_FILE")]
-    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    python = builder.commit(PYTHON, [(system, "/")], [f"PATH={path}", *trust], "scratch")
+    python = python_base(builder, cache, report)
     with tempfile.TemporaryDirectory(prefix=".image-java.", dir=cache) as temporary:
         java, maven = Path(temporary) / "java", Path(temporary) / "maven"
         # Debian's are made of links into the rest of the system, some of them to nowhere.
         shutil.copytree(find_java().resolve().parents[1], java, ignore=_dangling)
         shutil.copytree(_maven_home(), maven, ignore=_dangling)
         jre = builder.commit(JAVA, [(java, _JAVA_HOME)], [], "scratch")
-        tools = [f"PATH=/opt/maven/bin:{_JAVA_HOME}/bin:{path}", f"JAVA_HOME={_JAVA_HOME}"]
+        tools = [f"PATH=/opt/maven/bin:{_JAVA_HOME}/bin:{_PATH}", f"JAVA_HOME={_JAVA_HOME}"]
         mvn = builder.commit(MAVEN, [(java, _JAVA_HOME), (maven, "/opt/maven")], tools, PYTHON)
     return {"PYTHON": python, "JAVA": jre, "MAVEN": mvn}
 

@@ -42,8 +42,13 @@ def ensure_cluster(cache: Path, report: Report) -> None:
 
 
 def kubernetes(cache: Path, name: str) -> Path:
-    """One of Kubernetes' programs (`kubectl`, `kube-apiserver`, ...): the name it is called by chooses."""
-    program = program_path(cache, KUBERNETES)
+    """One of Kubernetes' programs (`kubectl`, `kube-apiserver`): the name it is called by chooses."""
+    return by_name(cache, KUBERNETES, name)
+
+
+def by_name(cache: Path, several: OwnMain, name: str) -> Path:
+    """A link to a program that is several in one, under one of its names."""
+    program = program_path(cache, several)
     link = cache / "bin" / f"{program.name}.d" / name
     if not link.is_symlink():
         link.parent.mkdir(exist_ok=True)

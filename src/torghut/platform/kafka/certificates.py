@@ -1,4 +1,4 @@
-"""The local stack's own certificate authority and the broker's certificate.
+"""An authority of our own and the certificate of what it vouches for: the local stack's broker.
 
 Made at first start and renewed before they expire. The broker's certificate is also its identity towards itself: the
 internal and the controller listener take nothing else, so no password stands in the broker's configuration.
@@ -24,6 +24,7 @@ BROKER_PRINCIPAL: Final = f"User:CN={BROKER_NAME}"
 _CA_LIFE: Final = timedelta(days=3650)
 _BROKER_LIFE: Final = timedelta(days=397)
 _RENEW_BEFORE: Final = timedelta(days=30)
+_LOCAL: Final = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,10 @@ class CertificateFiles:
         return self.directory / "broker-store.pem"
 
 
-def ensure_certificates(directory: Path, now: datetime | None = None) -> CertificateFiles:
+def ensure_certificates(directory: Path, now: datetime | None = None, hosts: tuple[str, ...] = ()) -> CertificateFiles:
     """The files, made or renewed where missing, unreadable or within 30 days of their end.
+
+    The certificate is good for this machine's loopback and for `hosts`, names or IPv4 addresses.
 
     Raises:
         StorageError: the directory cannot be written.
@@ -78,7 +81,7 @@ def ensure_certificates(directory: Path, now: datetime | None = None) -> Certifi
     if not files.truststore.is_file():
         write_atomically(files.truststore, files.ca.read_bytes())
     if not (_holds(files.broker, files.broker_key, moment) and files.broker_store.is_file()):
-        _write_broker(files, moment)
+        _write_broker(files, moment, hosts)
     return files
 
 
@@ -123,25 +126,24 @@ def _write_authority(files: CertificateFiles, now: datetime) -> None:
     write_atomically(files.ca, certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def _write_broker(files: CertificateFiles, now: datetime) -> None:
-    key, certificate = issue(files, now)
+def _write_broker(files: CertificateFiles, now: datetime, hosts: tuple[str, ...]) -> None:
+    key, certificate = issue(files, now, hosts)
     write_atomically(files.broker_key, key, PRIVATE)
     write_atomically(files.broker, certificate)
     write_atomically(files.broker_store, key + certificate, PRIVATE)
 
 
-def issue(files: CertificateFiles, now: datetime) -> tuple[bytes, bytes]:
+def issue(files: CertificateFiles, now: datetime, hosts: tuple[str, ...] = ()) -> tuple[bytes, bytes]:
     """A new key and certificate for the broker by the authority, as if it were `now`: PEM, for the caller to keep."""
     authority = x509.load_pem_x509_certificate(files.ca.read_bytes())
     authority_key = serialization.load_pem_private_key(files.ca_key.read_bytes(), None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{files.ca_key} holds no elliptic curve key")
     key = ec.generate_private_key(ec.SECP256R1())
-    hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
     certificate = (
         _builder(_name(BROKER_NAME), authority.subject, key.public_key(), now, _BROKER_LIFE)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_host(host) for host in (*_LOCAL, *hosts)]), critical=False)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
@@ -150,6 +152,13 @@ def issue(files: CertificateFiles, now: datetime) -> tuple[bytes, bytes]:
         .sign(authority_key, hashes.SHA256())
     )
     return _pem(key), certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.IPv4Address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

@@ -1,0 +1,3 @@
+module torghut/pause
+
+go 1.24.0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-from tests.integration.stacks import fresh_topics
+from tests.integration.stacks import StackFactory, fresh_topics
 
 from torghut.platform.kafka.acls import acls, group_prefix
 from torghut.platform.kafka.reader import ReadError, TopicReader
@@ -183,3 +183,17 @@ def test_a_permission_that_was_taken_away_is_gone(broker: RunningStack, topic_pr
 
 def test_a_topic_that_is_not_there_is_not_made_by_writing(broker: RunningStack) -> None:
     assert _produce(_client(broker, "admin"), "nobody.made.this", **{"topic.metadata.propagation.max.ms": 0})
+
+
+@pytest.mark.slow
+def test_a_broker_that_is_killed_after_a_user_was_deleted_knows_the_others(stack: StackFactory) -> None:
+    """Kafka 4.2 forgets all of them, if it has no snapshot, and the one that is gone is the first it looks at."""
+    broker = stack(only=("kafka",))
+    storage = broker.home.data / "kafka" / "storage" / "__cluster_metadata-0"
+    wait_until(lambda: any(storage.glob("*.checkpoint")), 60, "a snapshot")
+    broker.admin().set_passwords({"torghut-forwarder-2": "not-a-secret-of-anybody"})
+    broker.admin().remove_user("torghut-forwarder")
+    before = broker.admin().users()
+    broker.kill("kafka")
+    broker.wait_ready("kafka")
+    assert broker.admin().users() == before

@@ -128,9 +128,12 @@ class Admin:
         """
         try:
             everyone: Any = self._client.describe_user_scram_credentials()  # one future when no user is named
-            return frozenset(everyone.result(_DEADLINE_S))
+            users = frozenset(everyone.result(_DEADLINE_S))
         except (KafkaException, TimeoutError) as error:
             raise KafkaError(f"could not list the users: {error}; see the broker's log") from error
+        if not users:  # who asks is one: so says librdkafka also when it was not let in
+            raise KafkaError("could not list the users: the broker names none; see its log")
+        return users
 
     def remove_user(self, user: str) -> None:
         """Delete a SCRAM user; one that is not there is no error."""

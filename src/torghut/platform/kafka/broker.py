@@ -158,6 +158,9 @@ _FIXED: Final = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "allow.everyone.if.no.acl.found": "false",
     "super.users": f"{BROKER_PRINCIPAL};User:{ADMIN}",
+    # A broker without a snapshot reads its metadata from the first record on, and Kafka (4.2) then forgets every SCRAM
+    # user when the first that it looks at was removed since (`ScramDelta.apply`). With users in a snapshot it does not.
+    "metadata.log.max.snapshot.interval.ms": "10000",
     "auto.create.topics.enable": "false",
     # One node: one replica of everything, few partitions of the internal topics (each costs files and memory).
     "default.replication.factor": "1",

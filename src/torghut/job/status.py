@@ -68,8 +68,11 @@ def _reason(word: str, checkpoints: Checkpoints | None, cause: str | None) -> st
     if word == "RUNNING":
         return "ok"
     failed = checkpoints.latest.failed if checkpoints else None
-    if word == STALLED and failed is not None:
-        return f"checkpoints fail, so nothing is committed: {failed.failure_message or 'Flink does not say why'}"
+    if word == STALLED:
+        # A store that does not answer lets a checkpoint neither end nor fail for many minutes.
+        silent = "one does not end: does the object store answer?"
+        why = silent if failed is None else failed.failure_message or "Flink does not say why"
+        return f"checkpoints fail, so nothing is committed: {why}"
     return cause or f"the job is {word}"
 
 

@@ -65,6 +65,10 @@ def test_failing_checkpoints_are_not_called_running() -> None:
     assert (status.status, status.checkpoint.age_ms, status.checkpoint.failed) == (STALLED, 31_000, 60)
 
 
+def test_a_checkpoint_that_neither_ends_nor_fails_is_told_as_the_cause() -> None:
+    assert "does the object store answer" in assemble("j", "v1", RUNNING, checkpoints(31_000), {}, NOW).reason
+
+
 def test_a_job_that_works_is_running() -> None:
     assert assemble("j", "v1", RUNNING, checkpoints(100), {}, NOW).status == "RUNNING"
 

@@ -1,7 +1,8 @@
-"""`python -m drills.cluster up|down`: what `make drill-cluster` and `make drill-cluster-down` run."""
+"""`python -m drills.cluster up|audit|down`: what `make drill-cluster` and its companions run."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -9,13 +10,14 @@ from typing import Final
 
 from drills.cluster.cluster import Cluster
 from drills.cluster.errors import ClusterError
+from drills.cluster.system import System
 from torghut.platform.errors import PlatformError
 
-_WORDS: Final = ("up", "down")
+_WORDS: Final = ("up", "audit", "down")
 
 
 def main(arguments: list[str]) -> int:
-    """2 when that is not possible here; it says why."""
+    """1 when the audit found something, 2 when what was asked for is not possible here; it says why."""
     if len(arguments) != 1 or arguments[0] not in _WORDS:
         _say(f"wanted one of {', '.join(_WORDS)}")
         return 2
@@ -26,7 +28,12 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments == ["up"]:
             cluster.up(_say)
+            System(cluster).up(_say)
             _say(f"ready: export KUBECONFIG={cluster.places.kubeconfig}")
+        elif arguments == ["audit"]:
+            said = System(cluster).audit()
+            sys.stdout.write(json.dumps(said, indent=2) + "\n")
+            return 0 if said["verdict"] == "ok" else 1
         else:
             cluster.down()
             _say("nothing is left of it")

@@ -11,7 +11,7 @@ from tools.deploy.programs import kubernetes
 from drills.cluster.daemons import CONTAINERD_SOCKET
 from drills.cluster.errors import ClusterError
 from drills.cluster.host import Host, run
-from drills.cluster.images import ensure_images
+from drills.cluster.images import Image, ensure_image, pause
 from drills.cluster.places import NODE, Places
 from drills.cluster.programs import ensure_programs, packages
 from torghut.platform.artifacts import Report, cache_directory
@@ -47,17 +47,25 @@ class Cluster:
             TimeoutError: something does not become ready.
         """
         ensure_programs(self.cache, report)
-        images = ensure_images(self.cache, report)
         if self.host.running() is None:
             self.host.remove()  # what a node that was killed left
             report("starting the node")
             self.host.start()
         report("waiting for containerd")
         wait_until(self._containerd_answers, _CONTAINERD_DEADLINE_S, f"containerd (see {self.places.logs})", 0.5)
-        for image in images:
-            self.ctr("images", "import", str(image.archive))
+        self.provide(pause(self.cache), report)
         report("waiting for the node to be Ready")
         wait_until(self.ready, _READY_DEADLINE_S, f"node {NODE} to be Ready (see {self.places.logs})", 1.0)
+
+    def provide(self, image: Image, report: Report) -> None:
+        """Give the node an image, made if it is missing.
+
+        Raises:
+            ClusterError: containerd does not take it.
+            PlatformError: it cannot be made.
+        """
+        ensure_image(self.cache, image, report)
+        self.ctr("images", "import", str(image.archive))
 
     def down(self) -> None:
         """End it, and leave nothing behind.

@@ -28,7 +28,8 @@ CONTROLLERS: Final = Identity("controllers", "system:kube-controller-manager")
 SCHEDULER: Final = Identity("scheduler", "system:kube-scheduler")
 KUBELET: Final = Identity("kubelet", f"system:node:{NODE}", ("system:nodes",))
 PROXY: Final = Identity("proxy", "system:kube-proxy")
-IDENTITIES: Final = (ADMIN, CONTROLLERS, SCHEDULER, KUBELET, PROXY)
+DNS: Final = Identity("dns", "torghut:dns")
+IDENTITIES: Final = (ADMIN, CONTROLLERS, SCHEDULER, KUBELET, PROXY, DNS)
 
 _API_NAMES: Final = tuple(f"kubernetes.default{suffix}" for suffix in ("", ".svc", f".svc.{DOMAIN}"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +11,12 @@ from tools.deploy.apiserver import apiserver_command, etcd_command
 from tools.deploy.documents import Object, write
 
 from drills.cluster import places
-from drills.cluster.credentials import CONTROLLERS, KUBELET, PROXY, SCHEDULER, Credentials, Identity
+from drills.cluster.credentials import CONTROLLERS, DNS, KUBELET, PROXY, SCHEDULER, Credentials, Identity
 from drills.cluster.images import PAUSE_IMAGE
 from drills.cluster.places import Places
-from drills.cluster.programs import kubernetes, packages
+from drills.cluster.programs import COREDNS, kubernetes, packages
 from torghut.platform.files import write_atomically
+from torghut.platform.golang import program_path
 from torghut.platform.ports import LOOPBACK
 
 CONTAINERD_SOCKET: Final = "/run/containerd/containerd.sock"
@@ -27,6 +28,7 @@ class Daemon:
 
     name: str
     command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Daemons:
 
     def others(self) -> tuple[Daemon, ...]:
         """What starts when the API server is ready."""
-        return (self._controllers(), self._scheduler(), self._kubelet(), self._proxy())
+        return (self._controllers(), self._scheduler(), self._kubelet(), self._proxy(), self._dns())
 
     def _etcd(self) -> Daemon:
         command = etcd_command(self.places.data / "etcd", places.ETCD_PORT, places.ETCD_PEER_PORT)
@@ -113,6 +115,11 @@ class Daemons:
             f"--metrics-bind-address={LOOPBACK}:10249",
         )
 
+    def _dns(self) -> Daemon:
+        file = self.places.settings / "Corefile"
+        write_atomically(file, _COREFILE.format(kubeconfig=self.credentials.kubeconfig(DNS)).encode())
+        return Daemon("coredns", (str(program_path(self.cache, COREDNS)), "-conf", str(file)))
+
     def _containerd(self) -> Daemon:
         unpacked = packages(self.cache)
         networks = self.places.settings / "networks"
@@ -165,6 +172,7 @@ def _kubelet(authority: Path, certificate: Path, key: Path) -> Object:
         "failSwapOn": False,
         "oomScoreAdj": 0,
         "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
+        "clusterDNS": [places.NODE_ADDRESS],
         "clusterDomain": places.DOMAIN,
         "resolvConf": "",
         "enforceNodeAllocatable": ["pods"],
@@ -177,6 +185,20 @@ def _kubelet(authority: Path, certificate: Path, key: Path) -> Object:
         "configMapAndSecretChangeDetectionStrategy": "Watch",
     }
 
+
+_COREFILE: Final = f"""\
+.:53 {{{{
+    bind {places.NODE_ADDRESS}
+    errors
+    cache 5
+    kubernetes {places.DOMAIN} in-addr.arpa ip6.arpa {{{{
+        kubeconfig {{kubeconfig}}
+    }}}}
+    template ANY ANY {{{{
+        rcode NXDOMAIN
+    }}}}
+}}}}
+"""
 
 # Pods are linked to the node one by one, without a bridge: what passes between them passes kube-proxy's rules as well.
 _NETWORK: Final = """\

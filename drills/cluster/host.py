@@ -99,7 +99,7 @@ class Host:
         for process in () if record is None else (record.first, record.parent):
             _kill(process)
         cgroups.remove()
-        wait_until(lambda: not _linked(), _END_DEADLINE_S, f"link {places.NAME} to go with the node")
+        _unlink()
         shutil.rmtree(self.places.home, ignore_errors=True)
         if left := self.traces():
             raise ClusterError(f"still there: {', '.join(left)}")
@@ -170,6 +170,15 @@ def _link(node: int) -> None:
 
 def _linked() -> bool:
     return Path("/sys/class/net", places.NAME).exists()
+
+
+def _unlink() -> None:
+    """Connections that were cut keep the node's network for a minute or more, and with it the link."""
+    if _linked():
+        try:
+            run("ip", "link", "delete", places.NAME)
+        except ClusterError:
+            wait_until(lambda: not _linked(), _END_DEADLINE_S, f"link {places.NAME} to go with the node")
 
 
 def _kill(process: Process) -> None:

@@ -1,16 +1,19 @@
 """The images of the cluster's containers, made here: archives in the cache, each under a digest of what went into it.
 
-No registry is asked for anything.
+`torghut` is built by its published Dockerfile over a stand-in of its base (`tools.deploy.images`); `pause` holds one
+static program. No registry of images is asked for anything.
 """
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tools.deploy.images import Builder
+from tools.deploy.images import ROOT, Builder, python_base
+from tools.deploy.overlays import DEPLOY
 
 from drills.cluster.programs import PAUSE
 from torghut.platform.artifacts import Report
@@ -19,6 +22,12 @@ from torghut.platform.golang import program_path
 
 PAUSE_IMAGE: Final = "localhost/pause:drill"
 """What holds a pod's namespaces: one static program, and nothing else in it."""
+
+
+TORGHUT_IMAGE: Final = "localhost/torghut:drill"
+"""The forwarder, the console and the simulator, under the name that the overlay `drill` has for it."""
+_DOCKERFILE: Final = DEPLOY / "images" / "torghut" / "Dockerfile"
+_LOCKS: Final = tuple(ROOT / "requirements" / name for name in ("uv.lock", "image.lock"))
 
 
 @dataclass(frozen=True)
@@ -34,27 +43,46 @@ def pause(cache: Path) -> Image:
     return Image(PAUSE_IMAGE, cache / "drill-images" / f"{PAUSE.name}-{PAUSE.stamp}")
 
 
-def ensure_images(cache: Path, report: Report) -> tuple[Image, ...]:
-    """All of them, made where they are missing.
+def torghut(cache: Path) -> Image:
+    """That of the sources as they are now."""
+    return Image(TORGHUT_IMAGE, cache / "drill-images" / f"torghut-{_digest()}")
+
+
+def ensure_image(cache: Path, image: Image, report: Report) -> None:
+    """Make it if it is missing.
 
     Raises:
-        ImageError: buildah is missing, or a step failed.
+        ImageError: a tool is missing, or a step failed.
         StorageError: the cache cannot be written.
     """
-    image = pause(cache)
     if not image.archive.is_file():
-        report(f"making {image.name} (once)")
-        _make(cache, image)
-    return (image,)
+        report(f"making {image.name}")
+        _make(cache, image, report)
 
 
-def _make(cache: Path, image: Image) -> None:
+def _make(cache: Path, image: Image, report: Report) -> None:
     with storage_errors(cache), tempfile.TemporaryDirectory(prefix=".drill-image.", dir=cache) as temporary:
         builder, fresh = Builder(Path(temporary) / "storage"), Path(temporary) / "archive"
         try:
-            builder.commit(image.name, [(program_path(cache, PAUSE), "/program")], [], "scratch", entrypoint="/program")
+            if image.name == PAUSE_IMAGE:
+                program = program_path(cache, PAUSE)
+                builder.commit(image.name, [(program, "/program")], [], "scratch", entrypoint="/program")
+            else:
+                builder.build(image.name, _DOCKERFILE, {"PYTHON": python_base(builder, cache, report)})
             builder.export(image.name, fresh, image.name)
         finally:
             builder.clear()
         image.archive.parent.mkdir(exist_ok=True)
         fresh.rename(image.archive)
+    for former in image.archive.parent.glob(f"{image.archive.name.partition('-')[0]}-*"):
+        if former != image.archive:
+            former.unlink()
+
+
+def _digest() -> str:
+    """Changes with everything that the image is made of."""
+    sources = (path for path in (ROOT / "src").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    digest = hashlib.sha256()
+    for file in sorted((*_LOCKS, _DOCKERFILE, *sources)):
+        digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]

@@ -20,6 +20,7 @@ from drills.cluster import cgroups, places
 from drills.cluster.credentials import make_credentials
 from drills.cluster.daemons import Daemon, Daemons, search_path
 from drills.cluster.errors import ClusterError
+from drills.cluster.kafka import broker, standins
 from drills.cluster.places import Places
 from torghut.platform.artifacts import cache_directory
 from torghut.platform.processes import find_process, spawn
@@ -72,7 +73,7 @@ class Node:
             "the API server",
             0.5,
         )
-        for daemon in daemons.others():
+        for daemon in (*daemons.others(), broker(self._places, cache), *standins(self._places)):
             self._spawn(daemon, cache)
 
     def keep(self) -> int:
@@ -91,7 +92,7 @@ class Node:
 
     def _spawn(self, daemon: Daemon, cache: Path) -> None:
         log = self._places.logs / f"{daemon.name}.log"
-        environment = {"HOME": "/root", **search_path(cache)}
+        environment = {"HOME": "/root", **search_path(cache), **daemon.environment}
         child = spawn(daemon.command, environment, log, self._places.home)
         self._running[child.pid] = daemon.name
 
@@ -102,6 +103,10 @@ def _mount(where: Places) -> None:
         own = where.data / "machine" / name
         own.mkdir(parents=True, exist_ok=True)
         _run("mount", "--bind", str(own), target)
+    # The machine's name servers are not reached from here, and Kafka asks for the name of whoever connects.
+    names = where.data / "machine" / "resolv.conf"
+    names.write_bytes(b"")
+    _run("mount", "--bind", str(names), "/etc/resolv.conf")
     _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
     hierarchies = cgroups.hierarchies(Path("/proc/self/mounts").read_text())
     _run("mount", "-t", "sysfs", "sysfs", "/sys")

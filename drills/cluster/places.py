@@ -61,7 +61,7 @@ class Places:
 
     @property
     def data(self) -> Path:
-        """What etcd, containerd and the kubelet keep."""
+        """What etcd, containerd, the kubelet and Kafka keep."""
         return self.home / "data"
 
     @property

@@ -13,7 +13,7 @@ from typing import Final
 
 from tools.deploy.programs import KUBERNETES_VERSION, by_name, ensure_cluster
 
-from torghut.platform.artifacts import Report
+from torghut.platform.artifacts import JarSet, Report, fetch_jars
 from torghut.platform.errors import ArtifactError, storage_errors
 from torghut.platform.golang import OwnMain, ensure_program
 
@@ -23,6 +23,7 @@ KUBERNETES: Final = OwnMain(
 )
 """Controllers, scheduler, kubelet and kube-proxy in one program; ten minutes of processor time."""
 PAUSE: Final = OwnMain("pause", _GO / "pause")
+COREDNS: Final = OwnMain("coredns", _GO / "coredns")
 
 _PACKAGES: Final = ("containerd", "runc", "containernetworking-plugins")
 _APT_DEADLINE_S: Final = 300.0
@@ -35,9 +36,10 @@ def ensure_programs(cache: Path, report: Report) -> None:
         PlatformError: Go, apt, the network or room is missing.
     """
     ensure_cluster(cache, report)
-    for program in (PAUSE, KUBERNETES):
+    for program in (PAUSE, KUBERNETES, COREDNS):
         ensure_program(cache, program, report)
     ensure_packages(cache, report)
+    fetch_jars(JarSet.pinned("kafka"), cache, report)
 
 
 def kubernetes(cache: Path, name: str) -> Path:

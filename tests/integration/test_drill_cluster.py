@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from drills.cluster.cluster import Cluster
-from drills.cluster.images import PAUSE_IMAGE, pause
+from drills.cluster.images import PAUSE_IMAGE, pause, torghut
 from drills.cluster.places import Places
 from drills.cluster.programs import KUBERNETES
+from drills.cluster.system import System
 from tools.deploy.documents import Object, write
 
 from torghut.platform.artifacts import cache_directory
@@ -100,3 +101,19 @@ def test_a_second_start_keeps_the_node_that_runs(cluster: Cluster) -> None:
     first = cluster.host.running()
     cluster.up(quiet)
     assert cluster.host.running() == first
+
+
+def test_the_overlay_runs_and_every_event_is_in_kafka_once(cluster: Cluster) -> None:
+    if not torghut(cluster.cache).archive.is_file():
+        pytest.skip("no image of these sources in the cache: `make drill-cluster` makes it")
+    cluster.up(quiet)
+    system = System(cluster)
+    system.up(quiet)
+
+    def counted() -> bool:
+        said = system.audit()
+        assert said["verdict"] == "ok"
+        assert isinstance(said["channels"], dict)
+        return bool(said["channels"]["trades"]["sent"] > 0)
+
+    wait_until(counted, 60, "trades that are old enough to be counted", 1.0)

@@ -1,4 +1,4 @@
-"""A broker of one node (KRaft, broker and controller in one process) on this machine's loopback.
+"""A broker of one node (KRaft, broker and controller in one process), by default on this machine's loopback only.
 
 Three listeners: CLIENTS for everybody (TLS and SCRAM-SHA-512), INTERNAL and CONTROLLER for the broker itself, which
 take only its own certificate. What is not allowed by an ACL is denied. The configuration holds no password.
@@ -34,18 +34,22 @@ class BrokerPorts:
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker's places: the directory that it owns, its jars and Java, certificates and ports."""
+    """A broker's places: the directory that it owns, its jars and Java, certificates and ports.
+
+    `host` is the address that clients come to; the broker's own listeners stay on the loopback.
+    """
 
     directory: Path
     jars: Path
     java: Path
     certificates: CertificateFiles
     ports: BrokerPorts
+    host: str = LOOPBACK
 
     @property
     def bootstrap_servers(self) -> str:
         """Where clients connect."""
-        return f"{LOOPBACK}:{self.ports.clients}"
+        return f"{self.host}:{self.ports.clients}"
 
     @property
     def properties_file(self) -> Path:
@@ -105,7 +109,8 @@ class Broker:
     def _properties(self) -> dict[str, str]:
         ports = self.ports
         listeners = {"CLIENTS": ports.clients, "INTERNAL": ports.internal, "CONTROLLER": ports.controller}
-        addresses = {name: f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items()}
+        hosts = dict.fromkeys(listeners, LOOPBACK) | {"CLIENTS": self.host}
+        addresses = {name: f"{name}://{hosts[name]}:{port}" for name, port in listeners.items()}
         return {
             **_FIXED,
             "listeners": ",".join(addresses.values()),

@@ -43,6 +43,11 @@ def test_every_role_has_a_user_and_nobody_is_above_the_permissions(name: str) ->
     assert the(name, "Kafka", "torghut")["spec"]["kafka"]["authorization"] == {"type": "simple"}
 
 
+def test_a_snapshot_is_there_before_a_restart_could_forget_the_users(name: str) -> None:
+    config = the(name, "Kafka", "torghut")["spec"]["kafka"]["config"]
+    assert config["metadata.log.max.snapshot.interval.ms"] <= 10_000
+
+
 def test_topics_and_users_belong_to_the_cluster(name: str) -> None:
     cluster = the(name, "Kafka", "torghut")
     for one in of_kind(name, "KafkaTopic", "KafkaUser", "KafkaNodePool"):

@@ -18,7 +18,7 @@ from torghut.platform.errors import PlatformError
 from torghut.platform.files import PRIVATE, make_private_directory, write_atomically
 from torghut.platform.java import find_java
 from torghut.platform.locks import is_locked, locked
-from torghut.platform.processes import end
+from torghut.platform.processes import end, is_alive
 from torghut.platform.prometheus import ensure_prometheus
 from torghut.platform.waiting import wait_until
 from torghut.stack.components import ensure
@@ -34,6 +34,8 @@ from torghut.stack.supervisor import end_leftovers
 READY_DEADLINE_S: Final = 180.0
 _COMMAND_DEADLINE_S: Final = 240.0
 _DOWN_DEADLINE_S: Final = 60.0
+_LEAVE_S: Final = 10.0
+"""From the moment at which the supervisor lets go of its lock."""
 _GIVE_UP_AFTER_STARTS: Final = 3
 Report = Callable[[str], None]
 """Takes one line about what happens."""
@@ -270,6 +272,7 @@ def _end_supervisor(home: Home, report: Report) -> bool:
     os.kill(document.supervisor.pid, signal.SIGTERM)
     try:
         _watch_stop(home, report)
+        wait_until(lambda: not is_alive(document.supervisor), _LEAVE_S, "the supervisor's process to be gone", 0.02)
     except TimeoutError:
         report("the supervisor does not end, killing it")
         end([document.supervisor], 0)

@@ -63,6 +63,15 @@ def quote(symbol: str, at_s: float, bid: float, number: int = 1, **more: Any) ->
     return envelope("quotes", symbol, at_s, number, {"bp": bid, "ap": bid + 1, "bs": 1, "as": 2}, **more)
 
 
+def _tick(shard: Shard, unread: Sequence[tuple[int, int, int]], now_ns: int) -> None:
+    """Look whether silence closes something. `unread`: receipt, 0 for trades or 1 for quotes, offset."""
+    for kind, topic in enumerate((shard.clock.trades, shard.clock.quotes)):
+        if shard.clock.unsure(topic, now_ns):
+            in_kafka = sum(each == kind and received <= now_ns for received, each, _ in unread)
+            topic.learn_end(topic.next_offset + in_kafka, now_ns)
+    shard.advance(now_ns)
+
+
 class Topics:
     """Records as a consumer gives them, outputs before inputs."""
 
@@ -80,15 +89,19 @@ class Topics:
         at = 0
         while at < len(log):
             end, now = at + 1, log[at][0] + round(lag_s * NS)
-            while end < len(log) and log[end][1] == log[at][1] and random.random() < 0.7:
+            while end < len(log) and log[end][1] == log[at][1] and log[end][0] < log[at][0] + 5 * NS:
+                if random.random() > 0.7:
+                    break
                 end += 1
             lines, take = ((self.trades, shard.take_trades), (self.quotes, shard.take_quotes))[log[at][1]]
             first, last = log[at][2], log[end - 1][2]
-            take(Batch(SEPARATOR.join(lines[first : last + 1]), first, last), max(now, log[end - 1][0]))
-            self._collect(shard, max(now, log[end - 1][0]))
+            now = max(now, log[end - 1][0])
+            _tick(shard, log[at:], now)
+            take(Batch(SEPARATOR.join(lines[first : last + 1]), first, last), now)
+            self._collect(shard, now)
             at = end
         silent = (log[-1][0] if log else 0) + 40 * NS
-        shard.advance(silent)
+        _tick(shard, [], silent)
         self._collect(shard, silent)
         return self
 

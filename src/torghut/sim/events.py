@@ -52,13 +52,15 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
 
 
-class _Head(msgspec.Struct, gc=False):
+class Head(msgspec.Struct, gc=False):
+    """What every data message says about itself: type, symbol, time."""
+
     T: str
     S: str
     t: str
 
 
-_head = msgspec.json.Decoder(_Head)
+_head = msgspec.json.Decoder(Head)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 

@@ -17,13 +17,14 @@ from torghut.sim.control_api import ControlApi, SimState
 from torghut.sim.events import feed_of
 from torghut.sim.feeds import Pace, Playback, run_process
 from torghut.sim.history_api import HistoryApi
-from torghut.sim.ledger import Ledger
+from torghut.sim.ledger import Ledger, recall
 from torghut.sim.market import Market
 from torghut.sim.replay import read_recording
 from torghut.sim.sabotage import Sabotage
 from torghut.sim.settings import Endpoints, SimSettings
 from torghut.sim.stream import StreamServer
 from torghut.sim.tape import Tape
+from torghut.wire.times import NS_PER_S
 
 _FULL_SPEED_RATE: Final = 500_000.0
 _TEST_SYMBOL: Final = "FAKEPACA"
@@ -54,6 +55,7 @@ class Simulator:
         self.tape = Tape(
             self.ledger, clock, history_events=settings.history_events, history_minutes=settings.history_minutes
         )
+        self._recall()
         self.stream = StreamServer(settings, self.accounts, self.ledger, clock)
         self.tape.listen(self.stream.deliver)
         self.pace = Pace()
@@ -88,6 +90,12 @@ class Simulator:
             history_requests=self.history_api.requests,
             ledger_dir=str(self.settings.ledger_dir),
         )
+
+    def _recall(self) -> None:
+        """Know what the simulators before this one let happen: Alpaca's history outlives its servers."""
+        settings = self.settings
+        since = self.clock() - int(settings.history_minutes * 60 * NS_PER_S)
+        self.tape.recall(recall(settings.ledger_dir, since, settings.history_events))
 
     async def _listen(self) -> None:
         settings = self.settings

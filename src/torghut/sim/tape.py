@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Final
 
 from torghut.sim.changes import RecentTrades
 from torghut.sim.events import CHANNEL, Event, Kind
 from torghut.sim.history import History
 from torghut.sim.ledger import Ledger
 from torghut.wire.times import NS_PER_S
+
+_AT_ONCE: Final = 4096
 
 Listener = Callable[[Sequence[Event]], None]
 
@@ -67,12 +71,21 @@ class Tape:
         now = self.clock()
         self.ledger.events(now, events)
         self.ledger.flush(now)
+        self._remember(events)
+        self.counts.update(f"{event.feed}.{CHANNEL[event.kind]}" for event in events)
+        for listener in self._listeners:
+            listener(events)
+
+    def recall(self, events: Iterable[Event]) -> None:
+        """These happened before this simulator began: they are known, and neither counted nor told again."""
+        events = iter(events)
+        while some := list(islice(events, _AT_ONCE)):
+            self._remember(some)
+
+    def _remember(self, events: Sequence[Event]) -> None:
         self.recent.add(events)
         by_feed: dict[str, list[Event]] = {}
         for event in events:
             by_feed.setdefault(event.feed, []).append(event)
         for feed, mine in by_feed.items():
             self.history(feed).add(mine)
-            self.counts.update(f"{feed}.{CHANNEL[event.kind]}" for event in mine)
-        for listener in self._listeners:
-            listener(events)

@@ -5,7 +5,8 @@ from pathlib import Path
 import msgspec
 
 from torghut.sim.events import Event
-from torghut.sim.ledger import Ledger
+from torghut.sim.ledger import Ledger, recall
+from torghut.wire.times import format_rfc3339
 
 EVENT = Event("sip", "t", "A", 1, b'{"T":"t","S":"A","p":1.500}')
 
@@ -55,3 +56,44 @@ def test_a_restart_appends_a_segment(tmp_path: Path) -> None:
         ledger.note("start", start)
         ledger.close(start)
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["1.ndjson", "2.ndjson"]
+
+
+def event(t: int, feed: str = "sip", kind: str = "t") -> Event:
+    return Event(
+        feed, kind, "A", t, b'{"T":"%b","S":"A","p":1.500,"t":"%b"}' % (kind.encode(), format_rfc3339(t).encode())
+    )
+
+
+def written(folder: Path, *events: Event, segment_bytes: int = 1 << 20) -> tuple[Event, ...]:
+    """The events as a ledger on disk, one moment each, with a note after each."""
+    ledger = Ledger(folder, events[0].t, segment_bytes)
+    for happened in events:
+        ledger.events(happened.t, [happened])
+        ledger.note("ack", happened.t, msg={"k": "event"})
+        ledger.flush(happened.t)
+    ledger.close(events[-1].t)
+    return events
+
+
+def test_what_happened_is_recalled_as_it_was_and_in_order(tmp_path: Path) -> None:
+    happened = written(tmp_path, event(1), event(10**18, "test", "q"), event(10**18 + 1, "iex", "x"), segment_bytes=1)
+    assert len(list(tmp_path.glob("*.ndjson"))) > 2
+    assert tuple(recall(tmp_path, 0, 1000)) == happened
+
+
+def test_a_line_that_a_kill_cut_off_is_not_recalled(tmp_path: Path) -> None:
+    happened = written(tmp_path, event(1), event(2))
+    (segment,) = tmp_path.glob("*.ndjson")
+    with segment.open("ab") as file:
+        file.write(b'{"k":"event","ns":3,"feed":"sip","msg":{"T":"t","S":"A"')
+    assert tuple(recall(tmp_path, 0, 1000)) == happened
+
+
+def test_older_segments_are_left_where_they_are(tmp_path: Path) -> None:
+    happened = written(tmp_path, *(event(ns) for ns in range(1, 9)), segment_bytes=1)
+    assert tuple(recall(tmp_path, 6, 1000)) == happened[5:]
+    assert tuple(recall(tmp_path, 0, 2 * 3)) == happened[-3:]
+
+
+def test_a_folder_without_a_ledger_tells_of_nothing(tmp_path: Path) -> None:
+    assert list(recall(tmp_path / "none", 0, 1000)) == []

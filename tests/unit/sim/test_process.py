@@ -104,6 +104,41 @@ def test_no_trade_id_comes_again_after_a_kill_and_a_restart(tmp_path: Path, reco
     assert len(ids) == len(set(ids)) == 6000
 
 
+def test_history_knows_after_a_kill_what_happened_before_it(tmp_path: Path) -> None:
+    """A forwarder that was down when a trade was changed asks history for it; Alpaca's history outlives its servers."""
+    sim = SimProcess(tmp_path, symbols="A", rate=1)
+    sim.start()
+    sim.control.pause()
+    sim.control.happen([trade(number) for number in range(3)])
+    sim.control.happen([cancel_of(1)])
+    sim.stop(signal.SIGKILL)
+    with sim:
+        sim.control.pause()
+        sim.control.happen([trade(3), cancel_of(2)])
+        assert {row["i"]: row.get("u") for row in trades_in_history(sim)} == {
+            0: None,
+            1: "canceled",
+            2: "canceled",
+            3: None,
+        }
+
+
+def trade(number: int) -> dict[str, object]:
+    return {"T": "t", "S": "T", "i": number, "x": "V", "p": 1.5, "s": 1, "z": "C", "t": f"2024-01-02T15:00:0{number}Z"}
+
+
+def cancel_of(number: int) -> dict[str, object]:
+    return trade(number) | {"T": "x", "a": "C", "t": "2024-01-02T15:00:09Z"}
+
+
+def trades_in_history(sim: SimProcess) -> list[dict[str, Any]]:
+    keys = dict(zip(("APCA-API-KEY-ID", "APCA-API-SECRET-KEY"), sim.keys(), strict=True))
+    asked = {"symbols": "T", "start": "2024-01-02T15:00:00Z"}
+    url = sim.endpoints.data_url + "/v2/stocks/trades"
+    answer = httpx.get(url, params=asked, headers=keys, trust_env=False).json()
+    return list(answer["trades"].get("T", []))
+
+
 def test_keys_survive_a_restart(tmp_path: Path) -> None:
     sim = SimProcess(tmp_path, symbols="A", rate=1)
     with sim:

@@ -1,6 +1,7 @@
 """Accounts and their key pairs, kept in files so that clients find a rotated pair where they found the old one.
 
 Account N owns `account-N.key_id` and `account-N.secret_key` (mode 0600) in one folder; they are made when absent.
+`account-N.past` beside them (0600, too) is the simulator's own: what it has to know of earlier pairs after a restart.
 Keys never leave this module except into those files.
 """
 
@@ -31,19 +32,27 @@ class _Valid(msgspec.Struct, frozen=True):
     until_ns: int | None
 
 
+class _Past(msgspec.Struct, frozen=True):
+    """What a restart has to know beside the pair in the files: earlier ones that still count, and whether it counts."""
+
+    graced: tuple[_Valid, ...] = ()
+    revoked: bool = False
+
+
+_past = msgspec.json.Decoder(_Past)
+
+
 class Accounts:
     """The accounts of one simulator and the pairs that open them now."""
 
     def __init__(self, folder: Path, count: int) -> None:
-        """Read the accounts' files, make what is missing.
+        """Read the accounts' files, make what is missing. Which pairs open an account outlives the simulator.
 
         Raises:
             AccountError: a file cannot be read or written.
         """
         self._folder = folder
-        self._valid: dict[int, tuple[_Valid, ...]] = {
-            account: (_Valid(_load_or_create(folder, account), None),) for account in range(count)
-        }
+        self._valid: dict[int, tuple[_Valid, ...]] = {account: _load(folder, account) for account in range(count)}
 
     def __len__(self) -> int:
         return len(self._valid)
@@ -62,14 +71,21 @@ class Accounts:
         Raises:
             AccountError: the files cannot be written; the old pair stays valid then.
         """
-        pair = _create(self._folder, account)
         old = tuple(
             _Valid(valid.pair, now_ns + grace_ns) for valid in self._valid[account] if grace_ns and not valid.until_ns
         )
+        # Before the new pair: a simulator that is killed in between still knows the old one.
+        _keep(self._folder, account, _Past(graced=old))
+        pair = _create(self._folder, account)
         self._valid[account] = (_Valid(pair, None), *old)
 
     def revoke(self, account: int) -> None:
-        """No pair opens the account until it is rotated; the files stay as they are."""
+        """No pair opens the account until it is rotated; the files with the pair stay as they are.
+
+        Raises:
+            AccountError: it cannot be written down; the pair stays valid then.
+        """
+        _keep(self._folder, account, _Past(revoked=True))
         self._valid[account] = ()
 
 
@@ -82,6 +98,28 @@ def _equal(pair: KeyPair, key_id: str, secret_key: str) -> bool:
     same_key = hmac.compare_digest(pair.key_id.encode(), key_id.encode())
     same_secret = hmac.compare_digest(pair.secret_key.encode(), secret_key.encode())
     return same_key and same_secret
+
+
+def _load(folder: Path, account: int) -> tuple[_Valid, ...]:
+    pair, past = _load_or_create(folder, account), _Past()
+    file = _past_file(folder, account)
+    try:
+        if file.exists():
+            past = _past.decode(file.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise AccountError(f"cannot read {file}: {type(error).__name__}; delete it to begin anew") from error
+    return () if past.revoked else (_Valid(pair, None), *past.graced)
+
+
+def _keep(folder: Path, account: int, past: _Past) -> None:
+    try:
+        _write_private(_past_file(folder, account), msgspec.json.encode(past).decode())
+    except OSError as error:
+        raise AccountError(f"cannot write the keys of account {account} to {folder}: {error.strerror}") from error
+
+
+def _past_file(folder: Path, account: int) -> Path:
+    return folder / f"account-{account}.past"
 
 
 def _load_or_create(folder: Path, account: int) -> KeyPair:

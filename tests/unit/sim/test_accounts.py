@@ -22,8 +22,9 @@ def test_made_keys_open_their_account(tmp_path: Path) -> None:
 
 
 def test_key_files_are_private(tmp_path: Path) -> None:
-    Accounts(tmp_path / "keys", 1)
-    assert {path.stat().st_mode & 0o777 for path in key_files(tmp_path / "keys", 0)} == {0o600}
+    Accounts(tmp_path / "keys", 1).rotate(0, now_ns=0, grace_ns=1)
+    assert len(list((tmp_path / "keys").iterdir())) == 3
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "keys").iterdir()} == {0o600}
 
 
 def test_existing_keys_are_kept(tmp_path: Path) -> None:
@@ -64,6 +65,31 @@ def test_revoked_keys_work_again_only_after_rotation(tmp_path: Path) -> None:
     assert accounts.verify(*pair(tmp_path), now_ns=0) is None
     accounts.rotate(0, now_ns=0)
     assert accounts.verify(*pair(tmp_path), now_ns=0) == 0
+
+
+def test_a_restart_shortens_no_grace(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path, 1)
+    old = pair(tmp_path)
+    accounts.rotate(0, now_ns=5, grace_ns=10)
+    again = Accounts(tmp_path, 1)
+    assert (again.verify(*old, now_ns=14), again.verify(*old, now_ns=15)) == (0, None)
+    assert again.verify(*pair(tmp_path), now_ns=15) == 0
+
+
+def test_a_restart_gives_nothing_back_that_was_revoked(tmp_path: Path) -> None:
+    Accounts(tmp_path, 1).revoke(0)
+    again = Accounts(tmp_path, 1)
+    assert again.verify(*pair(tmp_path), now_ns=0) is None
+    again.rotate(0, now_ns=0)
+    assert Accounts(tmp_path, 1).verify(*pair(tmp_path), now_ns=0) == 0
+
+
+def test_a_file_of_the_past_that_cannot_be_read_is_an_error_without_the_keys(tmp_path: Path) -> None:
+    Accounts(tmp_path, 1)
+    (tmp_path / "account-0.past").write_text('{"graced":[{"pair":{"key_id":"open sesame"')
+    with pytest.raises(AccountError, match=r"account-0\.past: DecodeError; delete it") as caught:
+        Accounts(tmp_path, 1)
+    assert "sesame" not in str(caught.value)
 
 
 def test_keys_that_cannot_be_written_are_an_error_without_the_keys(tmp_path: Path) -> None:

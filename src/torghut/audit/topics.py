@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from torghut.audit.intake import Incoming
 from torghut.audit.order import Position
 from torghut.config import KafkaSettings
 from torghut.platform.kafka.reader import Partition, TopicReader
-from torghut.wire.topics import WRITTEN_MS, Topic, full_name
+from torghut.wire.topics import Topic, full_name, written_ms
 
 
 class Topics:
@@ -40,7 +40,7 @@ class Topics:
                 _bytes(message.key()),
                 _bytes(message.value()),
                 message.timestamp()[1],
-                _written_ms(message.headers()),
+                written_ms(message.headers()),
             )
         self._next = {partition: max(offset, ends[partition]) for partition, offset in self._next.items()}
 
@@ -49,12 +49,6 @@ class Topics:
         if self._since_ns is None:
             return {partition: low for partition, (low, _) in self._reader.ends(partitions).items()}
         return self._reader.offsets_at(partitions, self._since_ns // 1_000_000)
-
-
-def _written_ms(headers: Iterable[tuple[str, bytes | str | None]] | Mapping[str, bytes | str | None] | None) -> int:
-    """What the header says, 0 where there is none."""
-    text = dict(headers or ()).get(WRITTEN_MS) or b"0"
-    return int(text) if text.isdigit() else 0
 
 
 def _bytes(data: bytes | str | None) -> bytes | None:

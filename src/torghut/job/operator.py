@@ -91,7 +91,7 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
             shard.take_trades(batch, now_ns)
         else:
             shard.take_quotes(batch, now_ns)
-        yield from self._finish(shard, now_ns)
+        yield from self._finish(shard)
 
     def on_timer(self, _timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Row]:
         """Look whether silence closes something."""
@@ -104,7 +104,7 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
         shard.advance(now_ns)
         self._gauges.show(partition, shard.counts, shard.clock, now_ns)
         _tick(ctx, now_ns)
-        yield from self._finish(shard, now_ns)
+        yield from self._finish(shard)
 
     def close(self) -> None:
         """Let go of Kafka."""
@@ -121,14 +121,14 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
             self._no_answer_until_ns = now_ns + _ASK_AGAIN_NS
             return UNKNOWN
 
-    def _finish(self, shard: Shard, now_ns: int) -> Iterator[Row]:
-        changes = shard.changes(now_ns)
+    def _finish(self, shard: Shard) -> Iterator[Row]:
+        changes = shard.changes(time.time_ns())
         for symbol, state in changes.signals.items():
             self._signals.put(symbol, state)
         for symbol, state in changes.quotes.items():
             self._quotes.put(symbol, state)
         self._progress.update(dump_progress(changes.progress))
-        written_ms = time.time_ns() // _NS_PER_MS
+        written_ms = changes.progress.wall_ns // _NS_PER_MS
         for output in shard.drain():
             yield Row(*output, written_ms)
 
@@ -152,7 +152,8 @@ class TaOperator(KeyedProcessFunction):  # type: ignore[misc]  # pyflink ships n
             )
             shard.rebuild(trades, quotes)
         since_ns = 0 if progress is None else progress.finals_since(self._plan.rules.revision_s)
-        for written in self._recall.finals(partition, since_ns // _NS_PER_MS):
+        saved_ns = 0 if progress is None else progress.wall_ns
+        for written in self._recall.finals(partition, since_ns // _NS_PER_MS, saved_ns // _NS_PER_MS):
             shard.published.add(*written)
         if progress is not None:
             shard.reissue()

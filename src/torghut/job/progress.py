@@ -35,7 +35,10 @@ class TopicProgress(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True):
-    """A shard's state apart from its symbols'. `wall_ns`: when it was taken. `last_print`: newest second with one."""
+    """A shard's state apart from its symbols'. `last_print`: newest second with one.
+
+    `wall_ns`: when it was taken. What was written by then carries no later time, and what is written after a later one.
+    """
 
     closed: int
     last_print: int

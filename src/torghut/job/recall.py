@@ -6,7 +6,7 @@ And the end of a log, for those who wonder why they hear nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,7 +15,7 @@ from torghut.job.published import Place
 from torghut.platform.kafka.reader import Partition, TopicReader
 from torghut.platform.waiting import wait_until
 from torghut.wire.envelope import decode_envelope
-from torghut.wire.topics import QUOTES, TA_BARS_1S, TA_SIGNALS, TRADES, Channel, full_name
+from torghut.wire.topics import QUOTES, TA_BARS_1S, TA_SIGNALS, TRADES, Channel, full_name, written_ms
 
 _SETTLED_DEADLINE_S: Final = 60.0
 _END_DEADLINE_S: Final = 0.5
@@ -70,11 +70,13 @@ class Recall:
         for reader in (self._inputs, self._committed, self._everything):
             reader.close()
 
-    def finals(self, partition: int, since_ms: int) -> Iterator[Written]:
+    def finals(self, partition: int, since_ms: int, saved_ms: int) -> Iterator[Written]:
         """Bars and signals that were written to this partition since a time of the wall clock (ms).
 
-        Waits until no transaction is open in it: what a dead job left open is aborted when its successor starts, and
-        what stands behind it is hidden until then.
+        Waits until what the restored state, taken at `saved_ms`, says was written is committed: the restored sink does
+        so. What is still open and was written later died with the job that wrote it. It is not waited for, because its
+        abortion may have to wait for us: the sink leaves alone what has the name of a transaction that it committed,
+        until it needs that name again, at the first checkpoint.
 
         Raises:
             ReadError: they cannot be read.
@@ -83,9 +85,10 @@ class Recall:
         known = set(self._committed.partitions())
         wanted = [it for topic in self._outputs if (it := Partition(topic, partition)) in known]
         wait_until(
-            lambda: self._committed.ends(wanted) == self._everything.ends(wanted),
+            lambda: not self._is_open(wanted, saved_ms),
             _SETTLED_DEADLINE_S,
-            f"transactions in partition {partition} of {', '.join(self._outputs)} to end",
+            f"what was written before the restored state to be committed in partition {partition} of "
+            f"{', '.join(self._outputs)}",
         )
         ends = {it: end for it, (_, end) in self._committed.ends(wanted).items()}
         for message in self._committed.read(self._committed.offsets_at(wanted, since_ms), ends):
@@ -95,3 +98,9 @@ class Recall:
                 continue  # not ours: nothing of what we compute can equal it
             place = Place(envelope.symbol, envelope.seq)
             yield Written(envelope.channel, place, envelope.revision or 0, bytes(envelope.payload))
+
+    def _is_open(self, partitions: Sequence[Partition], saved_ms: int) -> bool:
+        """Whether a record that was written by `saved_ms` is in a transaction that has not ended."""
+        stable = {it: end for it, (_, end) in self._committed.ends(partitions).items()}
+        ends = {it: end for it, (_, end) in self._everything.ends(partitions).items()}
+        return any(written_ms(message.headers()) <= saved_ms for message in self._everything.read(stable, ends))

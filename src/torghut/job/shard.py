@@ -35,6 +35,7 @@ from torghut.ta.signals import Result, SignalState
 from torghut.ta.suite import Suite, installed_indicators
 from torghut.wire.topics import QUOTES, TRADES, Topic, full_name
 
+_NS_PER_MS: Final = 1_000_000
 _FRESH_NS: Final = 2 * NS
 """Nobody waits for a provisional value of records that were received longer ago than this."""
 _MARGIN_S: Final = 15
@@ -92,6 +93,7 @@ class Shard:
         self._changed: Final[set[str]] = set()
         self._saved_quotes: dict[str, bytes] = {}
         self._forgotten = 0
+        self._taken_ns = 0 if saved is None else saved.wall_ns
         if saved is None:
             self.clock = Clock(rules.bounds, TopicClock(now_ns), TopicClock(now_ns))
         else:
@@ -247,7 +249,8 @@ class Shard:
         return outputs
 
     def changes(self, now_ns: int) -> Changes:
-        """State that changed since the last call."""
+        """State that changed since the last call, of a moment that is at least a millisecond after the last one's."""
+        self._taken_ns = max(now_ns, self._taken_ns + _NS_PER_MS)
         signals = {symbol: self._states[symbol].snapshot() for symbol in self._changed}
         quotes, self._saved_quotes = self._saved_quotes, {}
         self._changed.clear()
@@ -256,7 +259,7 @@ class Shard:
             self._prints.last_print,
             TopicProgress.of(self.clock.trades),
             TopicProgress.of(self.clock.quotes),
-            now_ns,
+            self._taken_ns,
         )
         return Changes(signals, quotes, progress)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -157,6 +158,12 @@ CHANNEL_TOPIC: Final[dict[Channel, Topic]] = {
 
 WITHOUT_HISTORY: Final = frozenset({Channel.STATUSES, Channel.LULDS})
 """Channels that Alpaca's history API does not have: what is missed of them is missed for good."""
+
+
+def written_ms(headers: Iterable[tuple[str, bytes | str | None]] | Mapping[str, bytes | str | None] | None) -> int:
+    """When the TA job wrote a record with these headers, ms since the epoch; 0 where it does not say."""
+    text = dict(headers or ()).get(WRITTEN_MS) or b"0"
+    return int(text) if text.isdigit() else 0
 
 
 def full_name(topic: Topic, prefix: str = "") -> str:

@@ -42,7 +42,7 @@ SETTINGS: Final = {
     "python.fn-execution.bundle.size": "1000",
     "python.fn-execution.bundle.time": "5",
     "pipeline.object-reuse": "true",
-    "execution.buffer-timeout.interval": "2 ms",
+    "execution.buffer-timeout.interval": "5 ms",
     "pipeline.max-parallelism": f"{KEY_GROUPS}",
     # A uid for every operator that SQL makes, or a savepoint could not be restored after the plan changed.
     "table.exec.uid.generation": "ALWAYS",
@@ -116,7 +116,9 @@ def _source(table: str, topic: Topic, connection: Mapping[str, str], prefix: str
         "format": "raw",
         "scan.startup.mode": "earliest-offset",
         "properties.group.id": f"{group_prefix(Role.TA, prefix)}-{table}",
+        # A fetch for every few records would cost the broker more than the records do.
         "properties.fetch.max.wait.ms": "20",
+        "properties.fetch.min.bytes": "65536",
         "properties.max.poll.records": "5000",
         # Offsets live in checkpoints; committing them would need more rights and tell nobody anything.
         "properties.commit.offsets.on.checkpoint": "false",

@@ -46,6 +46,7 @@ def demo(
     from torghut.config import load  # noqa: PLC0415
     from torghut.stack.demo import demonstrated, watch  # noqa: PLC0415
     from torghut.stack.home import Home  # noqa: PLC0415
+    from torghut.stack.pause import paused_feed  # noqa: PLC0415
     from torghut.stack.signal_watch import SignalWatch  # noqa: PLC0415
     from torghut.stack.submission import submitted_variables  # noqa: PLC0415
 
@@ -57,7 +58,8 @@ def demo(
         report("the audit compares what happened with what is in Kafka, and computes every bar and signal anew")
         terms = load(TermsSettings, submitted_variables(home)).terms()
         request = AuditRequest(kafka=stack.kafka("audit"), ledger=home.ledger, terms=terms, wait_s=60.0)
-        result = run(request, lambda _: None)
+        with paused_feed(stack):
+            result = run(request, lambda _: None)
         print_report(result)
     if result.verdict != "ok":
         raise typer.Exit(Exit.BAD)

@@ -19,6 +19,7 @@ from torghut.ops.state import Phase
 from torghut.ops.witness import Testimony
 from torghut.platform.waiting import wait_until
 from torghut.stack.home import Home
+from torghut.stack.pause import paused_feed
 from torghut.stack.running import RunningStack
 from torghut.targets.local.witness import LocalWitness
 from torghut.wire import topics
@@ -123,7 +124,8 @@ class _Played:
 
     def audit(self, since_ns: int) -> None:
         self._report("auditing")
-        self._audit = LocalWitness(self._scene.home).testify(since_ns)
+        with paused_feed(self._scene.stack):
+            self._audit = LocalWitness(self._scene.home).testify(since_ns)
 
     def result(self, gap_ms: float | None, gap_of: str) -> DrillResult:
         audit = self._audit or Testimony(False, "not audited")

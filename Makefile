@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup setup-job setup-browser screenshots frames setup-deploy manifests demo test test-slow test-killed test-deploy test-images drill-cluster drill-cluster-audit drill-cluster-down lint schemas lock bench clean
+.PHONY: help setup setup-job setup-browser screenshots frames setup-deploy manifests demo test test-slow test-killed test-deploy test-images drill-cluster drill-cluster-audit drill-cluster-keys drill-cluster-down lint schemas lock bench clean
 help:                ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
@@ -59,6 +59,9 @@ drill-cluster: setup ## a real Kubernetes on this machine, for drills (root, Lin
 
 drill-cluster-audit: ## what happened in it against what is in its Kafka
 	@$(BIN)/python -m drills.cluster audit
+
+drill-cluster-keys:  ## new keys of its feed, as options of alpaca-rotation; the old ones work for an hour more
+	@$(BIN)/python -m drills.cluster new-keys
 
 drill-cluster-down:  ## end it; nothing of it is left behind
 	@$(BIN)/python -m drills.cluster down

@@ -29,7 +29,9 @@ SCHEDULER: Final = Identity("scheduler", "system:kube-scheduler")
 KUBELET: Final = Identity("kubelet", f"system:node:{NODE}", ("system:nodes",))
 PROXY: Final = Identity("proxy", "system:kube-proxy")
 DNS: Final = Identity("dns", "torghut:dns")
-IDENTITIES: Final = (ADMIN, CONTROLLERS, SCHEDULER, KUBELET, PROXY, DNS)
+OPERATOR: Final = Identity("operator", "operator", ("torghut-operators",))
+"""Whoever runs procedures: what `deploy/base/procedures` allows, and no more."""
+IDENTITIES: Final = (ADMIN, CONTROLLERS, SCHEDULER, KUBELET, PROXY, DNS, OPERATOR)
 
 _API_NAMES: Final = tuple(f"kubernetes.default{suffix}" for suffix in ("", ".svc", f".svc.{DOMAIN}"))
 

@@ -1,7 +1,7 @@
 """The images of the cluster's containers, made here: archives in the cache, each under a digest of what went into it.
 
-`torghut` is built by its published Dockerfile over a stand-in of its base (`tools.deploy.images`); `pause` holds one
-static program. No registry of images is asked for anything.
+`torghut` is built by its published Dockerfile over a stand-in of its base (`tools.deploy.images`); the others hold one
+static program each. No registry of images is asked for anything.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tools.deploy.images import ROOT, Builder, python_base
+from tools.deploy.images import PYTHON, ROOT, Builder, python_base
 from tools.deploy.overlays import DEPLOY
 
-from drills.cluster.programs import PAUSE
+from drills.cluster.programs import PAUSE, SEALED_SECRETS
 from torghut.platform.artifacts import Report
 from torghut.platform.errors import storage_errors
-from torghut.platform.golang import program_path
+from torghut.platform.golang import OwnMain, program_path
 
 PAUSE_IMAGE: Final = "localhost/pause:drill"
-"""What holds a pod's namespaces: one static program, and nothing else in it."""
-
-
+"""What holds a pod's namespaces."""
+SEALED_SECRETS_IMAGE: Final = "localhost/sealed-secrets-controller:drill"
+"""The controller as it is published, as `sealed_secrets.yaml` names it."""
 TORGHUT_IMAGE: Final = "localhost/torghut:drill"
 """The forwarder, the console and the simulator, under the name that the overlay `drill` has for it."""
 _DOCKERFILE: Final = DEPLOY / "images" / "torghut" / "Dockerfile"
@@ -32,15 +32,25 @@ _LOCKS: Final = tuple(ROOT / "requirements" / name for name in ("uv.lock", "imag
 
 @dataclass(frozen=True)
 class Image:
-    """An image's name in the cluster, and the archive that holds it."""
+    """An image's name in the cluster, and the archive that holds it. `program` is all that is in it, if it is one."""
 
     name: str
     archive: Path
+    program: OwnMain | None = None
 
 
 def pause(cache: Path) -> Image:
     """The one that every pod needs."""
-    return Image(PAUSE_IMAGE, cache / "drill-images" / f"{PAUSE.name}-{PAUSE.stamp}")
+    return _of_one(cache, PAUSE_IMAGE, PAUSE)
+
+
+def sealed_secrets(cache: Path) -> Image:
+    """What opens what stands sealed in Git."""
+    return _of_one(cache, SEALED_SECRETS_IMAGE, SEALED_SECRETS)
+
+
+def _of_one(cache: Path, name: str, program: OwnMain) -> Image:
+    return Image(name, cache / "drill-images" / f"{program.name}-{program.stamp}", program)
 
 
 def torghut(cache: Path) -> Image:
@@ -61,20 +71,25 @@ def ensure_image(cache: Path, image: Image, report: Report) -> None:
 
 
 def _make(cache: Path, image: Image, report: Report) -> None:
+    # One storage for all: what a Dockerfile did before the sources come in is done once.
+    builder = Builder(cache / "drill-image-storage")
     with storage_errors(cache), tempfile.TemporaryDirectory(prefix=".drill-image.", dir=cache) as temporary:
-        builder, fresh = Builder(Path(temporary) / "storage"), Path(temporary) / "archive"
+        fresh = Path(temporary) / "archive"
         try:
-            if image.name == PAUSE_IMAGE:
-                program = program_path(cache, PAUSE)
+            builder.run("rm", "--all")
+            if image.program is not None:
+                program = program_path(cache, image.program)
                 builder.commit(image.name, [(program, "/program")], [], "scratch", entrypoint="/program")
             else:
-                builder.build(image.name, _DOCKERFILE, {"PYTHON": python_base(builder, cache, report)})
+                base = builder.digest(PYTHON) or python_base(builder, cache, report)
+                builder.build(image.name, _DOCKERFILE, {"PYTHON": base}, layers=True)
             builder.export(image.name, fresh, image.name)
+            builder.run("rmi", "--prune", "--force")
         finally:
-            builder.clear()
+            builder.release()
         image.archive.parent.mkdir(exist_ok=True)
         fresh.rename(image.archive)
-    for former in image.archive.parent.glob(f"{image.archive.name.partition('-')[0]}-*"):
+    for former in image.archive.parent.glob(f"{image.archive.name.rpartition('-')[0]}-*"):
         if former != image.archive:
             former.unlink()
 

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tools.deploy.programs import KUBERNETES_VERSION, by_name, ensure_cluster
+from tools.deploy.programs import KUBERNETES_VERSION, by_name, ensure_cluster, ensure_light
 
 from torghut.platform.artifacts import JarSet, Report, fetch_jars
 from torghut.platform.errors import ArtifactError, storage_errors
@@ -24,6 +24,11 @@ KUBERNETES: Final = OwnMain(
 """Controllers, scheduler, kubelet and kube-proxy in one program; ten minutes of processor time."""
 PAUSE: Final = OwnMain("pause", _GO / "pause")
 COREDNS: Final = OwnMain("coredns", _GO / "coredns")
+_SEALED_SECRETS: Final = (_GO / "sealed-secrets", ("main.VERSION=0.40.0",))
+SEALED_SECRETS: Final = OwnMain(
+    "sealed-secrets-controller", *_SEALED_SECRETS, package="github.com/bitnami/sealed-secrets/cmd/controller"
+)
+KUBESEAL: Final = OwnMain("kubeseal", *_SEALED_SECRETS, package="github.com/bitnami/sealed-secrets/cmd/kubeseal")
 
 _PACKAGES: Final = ("containerd", "runc", "containernetworking-plugins")
 _APT_DEADLINE_S: Final = 300.0
@@ -35,8 +40,9 @@ def ensure_programs(cache: Path, report: Report) -> None:
     Raises:
         PlatformError: Go, apt, the network or room is missing.
     """
+    ensure_light(cache, report)
     ensure_cluster(cache, report)
-    for program in (PAUSE, KUBERNETES, COREDNS):
+    for program in (PAUSE, KUBERNETES, COREDNS, SEALED_SECRETS, KUBESEAL):
         ensure_program(cache, program, report)
     ensure_packages(cache, report)
     fetch_jars(JarSet.pinned("kafka"), cache, report)

@@ -1,14 +1,12 @@
 """The overlay `drill` as running pods: applied in an order in which each thing finds what it needs, and audited.
 
-Without sealed-secrets the feed's keys are made here, as the Secret that a SealedSecret would become. The Flink job and
-its status writer are left out: their operator is not there yet.
+The Flink job and its status writer are left out: their operator is not there yet.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import secrets
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,28 +15,39 @@ from pathlib import Path
 from typing import Final
 
 from tools.deploy.crds import ensure_crds, load_crds
-from tools.deploy.documents import Object, write
+from tools.deploy.documents import Object, parse, write
 from tools.deploy.overlays import objects
 
 from drills.cluster.cluster import Cluster
 from drills.cluster.credentials import DNS
 from drills.cluster.errors import ClusterError
-from drills.cluster.images import torghut
+from drills.cluster.images import sealed_secrets, torghut
+from drills.cluster.installation import OVERLAY, SPACE, Installation
 from drills.cluster.kafka import PORTS, certificates
 from drills.cluster.places import NODE_ADDRESS
 from torghut.platform.artifacts import Report
-from torghut.platform.files import PRIVATE, write_atomically
+from torghut.platform.files import PRIVATE, make_private_directory, write_atomically
 from torghut.platform.waiting import wait_until
 
-OVERLAY: Final = "drill"
-SPACE: Final = "torghut"
+_SEALED_SECRETS: Final = Path(__file__).with_name("sealed_secrets.yaml")
+_CONTROLLER: Final = ("deployment/sealed-secrets-controller", "-n", "kube-system")
 _KAFKA: Final = "kafka.strimzi.io/"
-_LEFT_OUT: Final = ("SealedSecret", "FlinkDeployment")
+_LEFT_OUT: Final = ("FlinkDeployment",)
 _LEFT_OUT_DEPLOYMENTS: Final = ("ta-status",)
 _SECRETS: Final = ("torghut-forwarder", "torghut-audit", "torghut-cluster-ca-cert")
 _DEADLINE_S: Final = 240.0
 _ROLLOUT_S: Final = 180
 _AUDIT_DEADLINE_S: Final = 300.0
+_GRACE_S: Final = 3600.0
+_CONTROL: Final = "http://127.0.0.1:8767"
+_PYTHON: Final = "/opt/torghut/bin/python"
+_NEW_KEYS: Final = """
+from pathlib import Path
+from torghut.sim.accounts import key_files
+from torghut.sim.control import SimControl
+SimControl("{control}").rotate(grace_s={grace_s})
+print(*(file.read_text().strip() for file in key_files(Path("/accounts"), 0)))
+"""
 
 
 @dataclass(frozen=True)
@@ -48,20 +57,27 @@ class System:
     cluster: Cluster
 
     def up(self, report: Report) -> None:
-        """Apply it and wait until the forwarder is ready. Again, it only changes what differs.
+        """Apply it and wait until the forwarder is ready. Once more, it only changes what differs.
 
         Raises:
             ClusterError: something was refused.
             TimeoutError: something does not become ready.
         """
-        self.cluster.provide(torghut(self.cluster.cache), report)
-        report("definitions, namespaces, keys")
+        for image in (sealed_secrets(self.cluster.cache), torghut(self.cluster.cache)):
+            self.cluster.provide(image, report)
+        report("definitions, namespaces, the controller of sealed secrets")
         self._apply(load_crds(ensure_crds(self.cluster.cache, report)))
         self.cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-        wanted = objects(OVERLAY)
-        self._apply([one for one in wanted if one["kind"] == "Namespace"] + _names_reader())
-        if not self._exists("secret", "torghut-alpaca"):
-            self._apply([_feed_keys()])
+        self._apply(parse(_SEALED_SECRETS.read_bytes()) + _names_reader())
+        self._await_rollout(*_CONTROLLER)
+        report("keys, sealed for this cluster")
+        installation = self.installation
+        installation.refresh()
+        installation.seal()
+        installation.equip()
+        wanted = objects(OVERLAY, installation.deploy)
+        self._apply([one for one in wanted if one["kind"] == "Namespace"])
+        self._apply([one for one in wanted if one["kind"] == "SealedSecret"])
         report("Kafka: topics, users, Secrets")
         self._apply([one for one in wanted if one["apiVersion"].startswith(_KAFKA)])
         for name in _SECRETS:
@@ -69,7 +85,28 @@ class System:
         report("what runs")
         self._apply([one for one in wanted if _runs(one)])
         for name in ("sim", "forwarder"):
-            self.cluster.kubectl("rollout", "status", f"deployment/{name}", "-n", SPACE, f"--timeout={_ROLLOUT_S}s")
+            self._await_rollout(f"deployment/{name}", "-n", SPACE)
+
+    @property
+    def installation(self) -> Installation:
+        """What its operator has."""
+        return Installation(self.cluster.places, self.cluster.cache)
+
+    def new_keys(self, grace_s: float = _GRACE_S) -> tuple[Path, Path]:
+        """New keys of the account, as Alpaca's page makes them: files with the key id and the secret key (0600).
+
+        The old ones stay valid for `grace_s` seconds.
+
+        Raises:
+            ClusterError: there is no simulator.
+        """
+        order = _NEW_KEYS.format(control=_CONTROL, grace_s=grace_s)
+        said = self.cluster.kubectl("exec", "-n", SPACE, "deployment/sim", "-c", "sim", "--", _PYTHON, "-c", order)
+        key_id, secret_key = (self.cluster.places.home / "keys" / name for name in ("key_id", "secret_key"))
+        make_private_directory(key_id.parent)
+        for target, key in zip((key_id, secret_key), said.split(), strict=True):
+            write_atomically(target, key.encode(), PRIVATE)
+        return key_id, secret_key
 
     def audit(self) -> dict[str, object]:
         """What `torghut audit --json` says of everything since the simulator's start.
@@ -114,6 +151,9 @@ class System:
     def _exists(self, kind: str, name: str) -> bool:
         return bool(self.cluster.kubectl("get", kind, name, "-n", SPACE, "--ignore-not-found", "-o", "name").strip())
 
+    def _await_rollout(self, *deployment: str) -> None:
+        self.cluster.kubectl("rollout", "status", *deployment, f"--timeout={_ROLLOUT_S}s")
+
     def _apply(self, wanted: list[Object]) -> None:
         self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=write(wanted))
 
@@ -121,18 +161,6 @@ class System:
 def _runs(one: Object) -> bool:
     left_out = one["kind"] in _LEFT_OUT or one["metadata"]["name"] in _LEFT_OUT_DEPLOYMENTS
     return not left_out and one["kind"] != "Namespace" and not one["apiVersion"].startswith(_KAFKA)
-
-
-def _feed_keys() -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "torghut-alpaca", "namespace": SPACE},
-        "stringData": {
-            "ALPACA_KEY_ID": f"PK{secrets.token_hex(9).upper()}",
-            "ALPACA_SECRET_KEY": secrets.token_urlsafe(30),
-        },
-    }
 
 
 def _names_reader() -> list[Object]:

@@ -1,4 +1,4 @@
-"""A real Kubernetes: a node that gets Ready, a pod that runs, and nothing left of it however it ends.
+"""A real Kubernetes: a node that gets Ready, pods that run, procedures on them, and nothing left however it ends.
 
 `make drill-cluster` builds what it is made of (half an hour, once); it needs root.
 """
@@ -8,18 +8,21 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from drills.cluster.cluster import Cluster
-from drills.cluster.images import PAUSE_IMAGE, pause, torghut
+from drills.cluster.images import PAUSE_IMAGE, pause, sealed_secrets, torghut
 from drills.cluster.places import Places
 from drills.cluster.programs import KUBERNETES
 from drills.cluster.system import System
 from tools.deploy.documents import Object, write
 
 from torghut.platform.artifacts import cache_directory
+from torghut.platform.git import Repository
 from torghut.platform.golang import program_path
 from torghut.platform.waiting import wait_until
 
@@ -40,16 +43,25 @@ def machine() -> tuple[str, str]:
 _RULES = ("iptables-save", "iptables-legacy-save")
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+@contextmanager
+def made(directory: Path) -> Iterator[Cluster]:
+    """A cluster that nobody started yet, and nothing left of it after the block."""
     cache = cache_directory()
     if os.geteuid() != 0 or not program_path(cache, KUBERNETES).is_file() or not pause(cache).archive.is_file():
         pytest.skip("no cluster in the cache: `make drill-cluster` builds it, as root")
-    made = Cluster(Places(tmp_path / "cluster"), cache)
-    if made.host.traces():
-        pytest.skip(f"a cluster runs on this machine: {made.host.traces()[0]}")
-    yield made
-    made.down()
+    cluster = Cluster(Places(directory / "cluster"), cache)
+    if cluster.host.traces():
+        pytest.skip(f"a cluster runs on this machine: {cluster.host.traces()[0]}")
+    try:
+        yield cluster
+    finally:
+        cluster.down()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with made(tmp_path) as fresh:
+        yield fresh
 
 
 def pod(name: str) -> Object:
@@ -103,17 +115,93 @@ def test_a_second_start_keeps_the_node_that_runs(cluster: Cluster) -> None:
     assert cluster.host.running() == first
 
 
-def test_the_overlay_runs_and_every_event_is_in_kafka_once(cluster: Cluster) -> None:
-    if not torghut(cluster.cache).archive.is_file():
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The overlay `drill` in a cluster of its own."""
+    cache = cache_directory()
+    if not torghut(cache).archive.is_file() or not sealed_secrets(cache).archive.is_file():
         pytest.skip("no image of these sources in the cache: `make drill-cluster` makes it")
-    cluster.up(quiet)
-    system = System(cluster)
-    system.up(quiet)
+    with made(tmp_path_factory.mktemp("system")) as cluster:
+        cluster.up(quiet)
+        running = System(cluster)
+        running.up(quiet)
+        yield running
 
-    def counted() -> bool:
-        said = system.audit()
-        assert said["verdict"] == "ok"
-        assert isinstance(said["channels"], dict)
-        return bool(said["channels"]["trades"]["sent"] > 0)
 
-    wait_until(counted, 60, "trades that are old enough to be counted", 1.0)
+def nothing_lost(system: System) -> bool:
+    """The audit, which must be ok; whether something was old enough to be counted."""
+    said = system.audit()
+    assert said["verdict"] == "ok"
+    assert isinstance(said["channels"], dict)
+    return bool(said["channels"]["trades"]["sent"] > 0)
+
+
+def test_the_overlay_runs_and_every_event_is_in_kafka_once(system: System) -> None:
+    wait_until(lambda: nothing_lost(system), 60, "trades that are old enough to be counted", 1.0)
+
+
+def started(system: System, word: str, *more: str) -> subprocess.Popen[str]:
+    """`torghut runbook` as an operator of the installation has it."""
+    command = (sys.executable, "-m", "torghut", "runbook", word, *more, "--target", "kubernetes")
+    environment = system.installation.environment()
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def ended(system: System, word: str, *more: str) -> tuple[int, str]:
+    """Its exit code, and what it said."""
+    process = started(system, word, *more)
+    said, _ = process.communicate(timeout=600)
+    return process.returncode, said
+
+
+def rotation(system: System) -> tuple[str, ...]:
+    """To the feed's new keys."""
+    key_id, secret_key = system.new_keys()
+    return ("alpaca-rotation", "--secret", f"key_id={key_id}", "--secret", f"secret_key={secret_key}")
+
+
+def state(system: System) -> tuple[str, ...]:
+    """What a rotation changes: the sealed and the opened keys, the Deployment, the newest commit of what is sealed."""
+    names = ("sealedsecret/torghut-alpaca", "secret/torghut-alpaca", "deployment/forwarder")
+    template = "jsonpath={.metadata.generation} {.spec} {.data}"
+    found = (system.cluster.kubectl("get", name, "-n", "torghut", "-o", template) for name in names)
+    return (*found, Repository(system.installation.clone).log("deploy/overlays/drill/secrets")[0].sha)
+
+
+def test_new_keys_are_sealed_opened_and_taken_up_and_the_same_request_again_changes_nothing(system: System) -> None:
+    before, given = state(system), rotation(system)
+    code, said = ended(system, "plan", *given)
+    assert (code, state(system)) == (0, before), said
+    code, said = ended(system, "run", *given, "--id", "rotation-1")
+    assert code == 0, said
+    after = state(system)
+    assert all(new != old for new, old in zip(after, before, strict=True))
+    code, said = ended(system, "run", *given, "--id", "rotation-1")
+    assert (code, state(system)) == (0, after), said
+    assert ended(system, "history", "--verify")[0] == 0
+    wait_until(lambda: nothing_lost(system), 60, "trades that are old enough to be counted", 1.0)
+
+
+def test_keys_that_the_feed_refuses_change_nothing(system: System, tmp_path: Path) -> None:
+    before = state(system)
+    (tmp_path / "key").write_text("none-of-the-account's")
+    wrong = [f"--secret={name}={tmp_path / 'key'}" for name in ("key_id", "secret_key")]
+    code, said = ended(system, "run", "alpaca-rotation", *wrong)
+    assert code == 2, said
+    assert "were not accepted" in said
+    assert state(system) == before
+
+
+def test_a_killed_run_is_taken_back_to_the_old_keys(system: System) -> None:
+    before = state(system)
+    run = started(system, "run", *rotation(system), "--id", "rotation-2")
+    assert run.stdout is not None
+    for line in run.stdout:
+        if "verified" in line and "seal" in line:
+            break
+    run.kill()
+    run.wait(20)
+    assert state(system)[1] != before[1]
+    said = ended(system, "resume", "rotation-2", "--roll-back")[1]
+    assert state(system)[1] == before[1], said
+    wait_until(lambda: nothing_lost(system), 60, "trades that are old enough to be counted", 1.0)

@@ -75,22 +75,31 @@ class Builder:
             if entrypoint:
                 self.run("config", "--entrypoint", f'["{entrypoint}"]', container)
             self.run("commit", "--quiet", container, name)
-        return self.run("images", "--format", "{{.Digest}}", name).strip()
+        return self.digest(name)
 
-    def build(self, image: str, dockerfile: Path, digests: dict[str, str]) -> None:
-        """The published Dockerfile, with the certificates that this machine trusts."""
+    def digest(self, image: str) -> str:
+        """Of an image in the storage; empty when there is none."""
+        return self.run("images", "--filter", f"reference={image}", "--format", "{{.Digest}}").strip()
+
+    def build(self, image: str, dockerfile: Path, digests: dict[str, str], *, layers: bool = False) -> None:
+        """The published Dockerfile, with the certificates that this machine trusts; with `layers`, steps are kept."""
         arguments = [part for name, digest in digests.items() for part in ("--build-arg", f"{name}_DIGEST={digest}")]
         mount = ("--volume", f"{_CERTIFICATES}:{_CERTIFICATES}:ro")
-        where = ("--isolation", "chroot", "--pull=never", "--file", str(dockerfile), "--tag", image)
-        self.run("build", *where, *mount, *arguments, str(ROOT))
+        how = ("--isolation", "chroot", "--pull=never", f"--layers={str(layers).lower()}")
+        where = ("--file", str(dockerfile), "--tag", image)
+        self.run("build", *how, *where, *mount, *arguments, str(ROOT))
 
     def export(self, image: str, file: Path, reference: str) -> None:
         """Write an image to an archive, under the name by which it is asked for where the archive is imported."""
         self.run("push", "--quiet", image, f"docker-archive:{file}:{reference}")
 
     def clear(self) -> None:
-        """Leave neither images nor the mount that the storage makes of itself."""
+        """Leave neither images nor a mount."""
         self.run("rmi", "--all", "--force")
+        self.release()
+
+    def release(self) -> None:
+        """Leave no mount: the storage makes one of itself."""
         overlay = self.storage / "images" / "overlay"
         if overlay.is_mount():
             _run(["umount", str(overlay)])

@@ -22,13 +22,13 @@ class OverlayError(PlatformError):
     """An overlay does not build. The message is kustomize's."""
 
 
-def manifest(name: str) -> bytes:
+def manifest(name: str, deploy: Path = DEPLOY) -> bytes:
     """What is applied for the overlay, or for Argo CD itself (`argocd`).
 
     Raises:
         OverlayError: it does not build.
     """
-    directory = DEPLOY / ARGOCD if name == ARGOCD else DEPLOY / "overlays" / name
+    directory = deploy / ARGOCD if name == ARGOCD else deploy / "overlays" / name
     command = [str(program_path(cache_directory(), KUSTOMIZE)), "build", str(directory)]
     done = subprocess.run(command, capture_output=True, check=False, timeout=_DEADLINE_S)
     if done.returncode != 0:
@@ -36,10 +36,10 @@ def manifest(name: str) -> bytes:
     return done.stdout
 
 
-def objects(name: str) -> list[Object]:
+def objects(name: str, deploy: Path = DEPLOY) -> list[Object]:
     """The same, as objects.
 
     Raises:
         OverlayError: it does not build.
     """
-    return parse(manifest(name))
+    return parse(manifest(name, deploy))

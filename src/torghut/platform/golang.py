@@ -47,12 +47,14 @@ class Program:
 class OwnMain:
     """A main package of ours around published modules: a directory with `main.go`, `go.mod` and `go.sum`.
 
-    `variables` are set by the linker: a program's idea of its own version.
+    With `package`, one that a module publishes and `go install` does not take, because its `go.mod` has replacements:
+    the directory then holds only ours. `variables` are set by the linker: a program's idea of its own version.
     """
 
     name: str
     directory: Path
     variables: tuple[str, ...] = ()
+    package: str = "."
 
     @property
     def stamp(self) -> str:
@@ -65,7 +67,7 @@ class OwnMain:
     def command(self, go: str, target: Path) -> tuple[list[str], Path | None]:
         """What builds it into `target`, and where that runs."""
         flags = " ".join(["-s", "-w", *(f"-X {variable}" for variable in self.variables)])
-        return [go, "build", "-ldflags", flags, "-o", str(target / self.name), "."], self.directory
+        return [go, "build", "-ldflags", flags, "-o", str(target / self.name), self.package], self.directory
 
 
 def program_path(cache: Path, program: Program | OwnMain) -> Path:

@@ -27,6 +27,11 @@ class Pods:
         found: Object = container
         return found
 
+    @property
+    def containers(self) -> list[Object]:
+        """The one, and those that prepare for it."""
+        return [*self.spec.get("initContainers", ()), *self.spec["containers"]]
+
 
 @cache
 def overlay(name: str) -> tuple[Object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.deploy.built import Pods, environment, of_kind, overlay, pods, secrets_of, the
+from tools.deploy.documents import Object
 
 from torghut.forwarder.service import LEAVE_S
 
@@ -18,13 +19,18 @@ def test_no_pod_runs_as_root(name: str) -> None:
         assert context["runAsUser"] >= 10_000
 
 
+def containers(name: str) -> list[Object]:
+    return [container for one in pods(name) for container in one.containers]
+
+
 def test_no_container_writes_to_its_image(name: str) -> None:
-    assert all(one.container["securityContext"]["readOnlyRootFilesystem"] is True for one in pods(name))
+    for container in containers(name):
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
 def test_no_container_gains_privileges(name: str) -> None:
-    for one in pods(name):
-        context = one.container["securityContext"]
+    for container in containers(name):
+        context = container["securityContext"]
         assert context["allowPrivilegeEscalation"] is False
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert not context.get("privileged")
@@ -50,7 +56,7 @@ def test_what_a_pod_may_write_is_bounded(name: str) -> None:
 def test_every_mounted_volume_is_there_and_secrets_are_mounted_read_only(name: str) -> None:
     for one in pods(name):
         volumes = {volume["name"]: volume for volume in one.spec.get("volumes", ())}
-        for mount in one.container["volumeMounts"]:
+        for mount in (mount for container in one.containers for mount in container["volumeMounts"]):
             assert mount.get("readOnly") is True or "emptyDir" in volumes[mount["name"]]
 
 

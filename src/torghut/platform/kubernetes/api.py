@@ -131,17 +131,18 @@ class Api:
         query = {"sinceTime": since, "limitBytes": str(limit_bytes)}
         return self._request("GET", f"{pod.path}/log", str(pod), params=query).decode(errors="replace")
 
-    def ask(self, target: Ref, port: str, path: str) -> httpx.Response:
+    def ask(self, target: Ref, port: str, path: str, scheme: str = "") -> httpx.Response:
         """What a pod or Service answers over HTTP, whatever the status; the API server passes it on.
 
         Raises:
             UnansweredError: nobody answers there.
         """
-        return self._send("GET", f"{self.way_to(target, port)}{path}", str(target))
+        return self._send("GET", f"{self.way_to(target, port, scheme)}{path}", str(target))
 
-    def way_to(self, target: Ref, port: str) -> str:
-        """The path below which the API server passes requests on."""
-        return f"{target.kind.collection(target.namespace)}/{target.name}:{port}/proxy"
+    def way_to(self, target: Ref, port: str, scheme: str = "") -> str:
+        """The path below which the API server passes requests on; a Role names the part before `/proxy` as it is."""
+        name = f"{scheme}:{target.name}" if scheme else target.name
+        return f"{target.kind.collection(target.namespace)}/{name}:{port}/proxy"
 
     def _request(
         self,

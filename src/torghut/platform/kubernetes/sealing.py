@@ -59,7 +59,8 @@ class Sealer:
         Raises:
             UnansweredError: it does not answer.
         """
-        answer = self.api.ask(self.controller, "http", "/v1/cert.pem")
+        # With the scheme: so, and not otherwise, its own Role allows it to everybody who is logged in.
+        answer = self.api.ask(self.controller, "http", "/v1/cert.pem", "http")
         if answer.status_code != HTTPStatus.OK:
             raise UnansweredError(f"{self.controller} gives no certificate ({answer.status_code})")
         return answer.content

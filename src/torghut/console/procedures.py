@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from torghut.wire.times import format_rfc3339
 
 _LOCAL: Final = "local"
 _RUNS_SHOWN: Final = 100
+_SOURCE_WIDTH: Final = 115
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -204,7 +206,7 @@ def _moment(note: Note) -> Moment:
 
 
 def _procedure_card(procedure: Procedure) -> Card:
-    about = (sys.modules[type(procedure).__module__].__doc__ or "").strip()
+    about = _unwrapped((sys.modules[type(procedure).__module__].__doc__ or "").partition("\n")[2].strip())
     run = f"torghut runbook run {procedure.name}"
     secrets = "".join(f" --secret {wanted.name}=FILE" for wanted in procedure.inputs if wanted.secret)
     return Card(
@@ -214,3 +216,16 @@ def _procedure_card(procedure: Procedure) -> Card:
         rollback=procedure.rollback.value,
         commands=(f"torghut runbook plan {procedure.name}{secrets}", f"{run}{secrets}"),
     )
+
+
+def _unwrapped(text: str) -> str:
+    """Text without the line breaks that only its source needed: those before a word that did not fit any more."""
+    lines = text.splitlines()
+    kept = lines[:1]
+    for before, line in pairwise(lines):
+        word = line.partition(" ")[0]
+        if word and len(before) + 1 + len(word) > _SOURCE_WIDTH:
+            kept[-1] += f" {line}"
+        else:
+            kept.append(line)
+    return "\n".join(kept)

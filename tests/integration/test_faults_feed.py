@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -175,6 +176,23 @@ def test_changes_of_trades_in_a_gap_are_derived_from_the_marks_of_history(pipeli
     for channel in ("cancel_errors", "corrections"):
         assert report.channels[channel].sent >= 6
         assert report.channels[channel].repaired >= 6
+
+
+def test_what_nobody_heard_of_before_the_feeds_servers_were_killed_is_repaired(pipeline: Pipeline) -> None:
+    since, forwarder = now(), pipeline.running()
+    pipeline.flow()
+    forwarder.kill()
+    pipeline.flow()
+    pipeline.sim.control.cancel(3)
+    pipeline.sim.control.correct(3)
+    pipeline.sim.stop(signal.SIGKILL)
+    pipeline.sim.start()
+    pipeline.flow()
+    pipeline.running()
+    pipeline.flow()
+    report = pipeline.prove(since)
+    for channel in ("trades", "quotes", "cancel_errors", "corrections"):
+        assert report.channels[channel].repaired >= 3
 
 
 def test_a_halt_in_a_gap_is_a_gap_and_not_a_loss(pipeline: Pipeline) -> None:

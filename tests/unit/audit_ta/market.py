@@ -128,9 +128,11 @@ class Topics:
             for offset, (topic, key, written_ms, value) in enumerate(made)
         ]
 
-    def audit(self, folder: Path, *, end_ns: int | None = None, terms: Terms | None = None) -> TaResult:
+    def audit(
+        self, folder: Path, *, start_ns: int = 0, end_ns: int | None = None, terms: Terms | None = None
+    ) -> TaResult:
         """The audit of these topics, spilled to disk early."""
-        scope = Scope(0, end_ns or self.end_ns())
+        scope = Scope(start_ns, end_ns or self.end_ns())
         comparison = TaComparison(terms or Terms(), scope, folder, memory_bytes=100_000)
         comparison.take(self.incoming())
         comparison.settle()

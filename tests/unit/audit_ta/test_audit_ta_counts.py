@@ -14,6 +14,7 @@ from msgspec.structs import astuple
 from tests.unit.audit_ta.market import NS, START, Topics, cancel, quote, trade
 
 from torghut.audit.report import BarCounts
+from torghut.audit.ta import compare
 from torghut.audit.ta.bars import Print, bars_of
 from torghut.audit.ta.compare import TaComparison
 from torghut.audit.ta.conditions import marks, rank
@@ -163,6 +164,23 @@ def test_an_older_quote_than_the_last_is_wrong(tmp_path: Path) -> None:
     result = simple().change(SIGNALS, stale, at=20).audit(tmp_path)
     assert result.signals.wrong == 1
     assert "had arrived" in result.examples[0].where
+
+
+def test_a_quote_of_long_before_the_window_competes_by_the_last_of_its_symbol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(record: dict[str, Any]) -> None:
+        age_ms = record["payload"]["quote"]["age_ms"] + 1000
+        record["payload"]["quote"].update(bid=13.0, ask=14.0, age_ms=age_ms)
+
+    monkeypatch.setattr(compare, "_QUOTES_NS", 0)
+    trades = [trade("A", second + 0.1, 10.0, number=second) for second in range(40)]
+    topics = Topics(trades, [quote("A", second + 0.05, 9.0 + second) for second in range(6)]).written()
+    start_ns = (START + 20) * NS
+    result = topics.audit(tmp_path, start_ns=start_ns)
+    assert (result.signals.expected, result.bad) == (20, False)
+    (tmp_path / "b").mkdir()
+    assert topics.change(SIGNALS, stale, at=30).audit(tmp_path / "b", start_ns=start_ns).signals.wrong == 1
 
 
 def test_a_late_quote_may_be_in_or_not(tmp_path: Path) -> None:

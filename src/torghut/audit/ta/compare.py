@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -13,7 +14,7 @@ from torghut.audit.report import BarCounts, Example, Examples, SignalCounts, Spr
 from torghut.audit.spill import BUCKETS, MEMORY_BYTES
 from torghut.audit.ta.intake import TaIntake
 from torghut.audit.ta.judge import Outcome, Scope, SymbolJudge, SymbolRows
-from torghut.audit.ta.terms import Terms
+from torghut.audit.ta.terms import NS, Terms
 from torghut.audit.timeline import Quantiles
 from torghut.wire.topics import Channel
 
@@ -33,6 +34,10 @@ class TaResult(msgspec.Struct, frozen=True):
         return self.bars.bad or self.signals.bad
 
 
+_QUOTES_NS: Final = 600 * NS
+"""How long before the scope quotes may have been received that compete for the first signals in it."""
+
+
 class TaComparison:
     """A recomputation in progress. Files, if they are needed, go to `folder`, which the caller removes.
 
@@ -43,7 +48,14 @@ class TaComparison:
     def __init__(
         self, terms: Terms, scope: Scope, folder: Path, *, prefix: str = "", memory_bytes: int = MEMORY_BYTES
     ) -> None:
-        self.intake = TaIntake(terms, scope.end_ns, folder, prefix=prefix, memory_bytes=memory_bytes)
+        self.intake = TaIntake(
+            terms,
+            scope.end_ns,
+            folder,
+            quotes_from_ns=scope.start_ns - _QUOTES_NS,
+            prefix=prefix,
+            memory_bytes=memory_bytes,
+        )
         self._terms = terms
         self._scope = scope
         self._outcomes: dict[int, Outcome] = {}
@@ -67,6 +79,8 @@ class TaComparison:
         symbols: defaultdict[str, SymbolRows] = defaultdict(SymbolRows)
         for tick in intake.ticks.rows(number):
             symbols[tick.symbol].ticks.append(tick)
+        for symbol in symbols.keys() & intake.older.keys():
+            symbols[symbol].quotes.append(intake.older[symbol])
         for quote in intake.quotes.rows(number):
             symbols[quote.symbol].quotes.append(quote)
         for final in intake.finals.rows(number):

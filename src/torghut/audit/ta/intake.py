@@ -89,10 +89,20 @@ class _Provisional(msgspec.Struct, gc=False):
 
 
 class TaIntake:
-    """Takes records in partition order. `terms` and `end_ns` as in `compare.TaComparison`."""
+    """Takes records in partition order. `terms` and `end_ns` as in `compare.TaComparison`.
+
+    Of quotes that were received before `quotes_from_ns` each symbol's last one is kept, in `older`, and no other.
+    """
 
     def __init__(
-        self, terms: Terms, end_ns: int, folder: Path, *, prefix: str = "", memory_bytes: int = MEMORY_BYTES
+        self,
+        terms: Terms,
+        end_ns: int,
+        folder: Path,
+        *,
+        quotes_from_ns: int = 0,
+        prefix: str = "",
+        memory_bytes: int = MEMORY_BYTES,
     ) -> None:
         self.ticks = Spill(Tick, folder, memory_bytes=memory_bytes)
         self.quotes = Spill(QuoteRow, folder, memory_bytes=memory_bytes)
@@ -100,11 +110,13 @@ class TaIntake:
         self.letters = Spill(Letter, folder, memory_bytes=memory_bytes)
         self.provisional = Quantiles()
         self.undecodable: Counter[str] = Counter()
+        self.older: dict[str, QuoteRow] = {}
         self.read = 0
         self.heard_of_job = False
         self._partitions: dict[int, PartitionProgress] = {}
         self._terms = terms
         self._end_ns = end_ns
+        self._quotes_from_ns = quotes_from_ns
         self._take = {
             full_name(topic, prefix): take
             for topic, take in (
@@ -186,7 +198,12 @@ class TaIntake:
             sides.as_,
             newest,
         )
-        self.quotes.add(row, place(record.symbol))
+        if record.ingest_ts >= self._quotes_from_ns:
+            self.quotes.add(row, place(record.symbol))
+            return
+        last = self.older.get(record.symbol)
+        if last is None or (last.event_ts, last.seq) < (row.event_ts, row.seq):
+            self.older[record.symbol] = row
 
     def _take_bar(self, incoming: Incoming, value: bytes) -> None:
         self._take_final(Channel.TA_BARS, incoming, value)

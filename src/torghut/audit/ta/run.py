@@ -1,6 +1,7 @@
 """The thin shell: reads the topics, outputs before the inputs that they were made of, and waits for the job to come up.
 
-Inputs are read from their beginning whatever the window, because an average never forgets.
+Trades are read from their beginning whatever the window, because an average never forgets; and quotes, because they say
+how far a partition has come.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from torghut.platform.waiting import wait_until
 from torghut.wire.topics import DLQ, QUOTES, TA_BARS_1S, TA_PROVISIONAL, TA_SIGNALS, TA_STATUS, TRADES
 
 _INTERVAL_S: Final = 2.0
+_BEFORE_NS: Final = 10_000_000_000
+"""A final carries the time of its first print's receipt: after its second, but for differences of clocks."""
 
 
 def audit_ta(kafka: KafkaSettings, terms: Terms, window: tuple[int, int], folder: Path, wait_s: float) -> TaResult:
@@ -34,7 +37,7 @@ def audit_ta(kafka: KafkaSettings, terms: Terms, window: tuple[int, int], folder
     """
     scope = Scope(*window)
     comparison = TaComparison(terms, scope, folder, prefix=kafka.topic_prefix)
-    finals = Topics(kafka, (TA_BARS_1S, TA_SIGNALS))
+    finals = Topics(kafka, (TA_BARS_1S, TA_SIGNALS), since_ns=max(0, scope.start_ns - _BEFORE_NS))
     passing = Topics(kafka, (TA_PROVISIONAL, TA_STATUS), since_ns=scope.start_ns)
     inputs = Topics(kafka, (TRADES, QUOTES, DLQ))
     with closing(finals), closing(passing), closing(inputs):

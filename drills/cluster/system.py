@@ -37,7 +37,7 @@ _LEFT_OUT_DEPLOYMENTS: Final = ("ta-status",)
 _SECRETS: Final = ("torghut-forwarder", "torghut-audit", "torghut-cluster-ca-cert")
 _DEADLINE_S: Final = 240.0
 _ROLLOUT_S: Final = 180
-_AUDIT_DEADLINE_S: Final = 300.0
+_AUDIT_DEADLINE_S: Final = 1200.0
 _GRACE_S: Final = 3600.0
 _CONTROL: Final = "http://127.0.0.1:8767"
 _PYTHON: Final = "/opt/torghut/bin/python"
@@ -124,14 +124,13 @@ class System:
             "KAFKA_PASSWORD_FILE": str(password),
             "KAFKA_CA_FILE": str(certificates(self.cluster.places).ca),
         }
-        done = subprocess.run(
-            (sys.executable, "-m", "torghut", "audit", "--ledger", str(self._ledger()), "--json"),
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_AUDIT_DEADLINE_S,
-        )
+        command = (sys.executable, "-m", "torghut", "audit", "--ledger", str(self._ledger()), "--json")
+        try:
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, check=False, timeout=_AUDIT_DEADLINE_S
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ClusterError(f"the audit did not end within {_AUDIT_DEADLINE_S:g} s") from error
         if not done.stdout.strip():
             raise ClusterError(f"the audit said nothing: {done.stderr.strip()[-400:]}")
         said: dict[str, object] = json.loads(done.stdout)

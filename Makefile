@@ -49,7 +49,7 @@ test-killed: setup setup-job ## procedures killed in every act, and with what th
 
 test-deploy: setup-deploy ## deploy/ before a real API server (built from its modules: a quarter of an hour, once)
 	@$(BIN)/python -m tools.deploy.validate --set-up-server
-	@$(BIN)/pytest tests/unit/deploy tests/integration/test_deploy_*.py
+	@$(BIN)/pytest tests/unit/deploy tests/integration/test_deploy_*.py tests/integration/test_kubernetes_*.py
 
 test-images: setup   ## both images, built over stand-ins of their bases (root; buildah and debootstrap)
 	@$(BIN)/python -m tools.deploy.images

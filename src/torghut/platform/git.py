@@ -19,6 +19,7 @@ from typing import Final, Self
 from torghut.platform.errors import GitError
 
 _DEADLINE_S: Final = 30.0
+_PUSHES: Final = 3
 _FIELD: Final = "\x1f"
 _RECORD: Final = "\x1e"
 
@@ -68,6 +69,34 @@ class Repository:
         (self.directory / ".git" / "index.lock").unlink(missing_ok=True)  # left by a writer that was killed
         self._git("add", "--", *paths)
         self._git("commit", "--quiet", "--no-verify", "--message", message, "--", *paths)
+
+    def refresh(self) -> None:
+        """Put what the branch's upstream has beneath what was committed here. Without an upstream there is nothing.
+
+        Raises:
+            GitError: it does not answer, or both changed the same lines.
+        """
+        if self._run("rev-parse", "--abbrev-ref", "@{upstream}").returncode == 0:
+            self._git("fetch", "--quiet")
+            done = self._run("rebase", "--quiet", "@{upstream}")
+            if done.returncode != 0:
+                self._run("rebase", "--abort")
+                said = (done.stderr or done.stdout).decode(errors="replace").strip()[-300:]
+                raise GitError(f"git rebase in {self.directory} failed ({said}): bring both together, then try again")
+
+    def publish(self) -> None:
+        """Push what was committed to the branch's upstream, on top of what others pushed.
+
+        Raises:
+            GitError: it does not answer, refused, or others were faster every time.
+        """
+        if self._run("rev-parse", "--abbrev-ref", "@{upstream}").returncode != 0:
+            return
+        for _ in range(_PUSHES - 1):
+            if self._run("push", "--quiet").returncode == 0:
+                return
+            self.refresh()
+        self._git("push", "--quiet")
 
     def content(self, path: str, revision: str = "HEAD") -> bytes | None:
         """A file as a commit has it; None when it has none, or when there is no commit."""

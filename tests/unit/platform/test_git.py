@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,50 @@ def test_what_git_refuses_is_said(tmp_path: Path) -> None:
     repository = Repository.make(tmp_path)
     with pytest.raises(GitError, match="git add in"):
         repository._git("add", "--", "no-such-file")
+
+
+def clone_of(origin: Path, directory: Path) -> Repository:
+    subprocess.run(["git", "clone", "--quiet", str(origin), str(directory)], check=True, capture_output=True)
+    return Repository(directory)
+
+
+def change(repository: Repository, name: str, content: str) -> None:
+    (repository.directory / name).write_text(content)
+    repository.commit((name,), f"{name} is {content}")
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    """A repository that others push to as well, with one commit."""
+    change(Repository.make(tmp_path / "first"), "file", "one")
+    bare = tmp_path / "origin.git"
+    subprocess.run(["git", "clone", "--quiet", "--bare", str(tmp_path / "first"), str(bare)], check=True)
+    return bare
+
+
+def test_what_is_published_stands_on_what_others_pushed(origin: Path, tmp_path: Path) -> None:
+    ours, theirs = clone_of(origin, tmp_path / "ours"), clone_of(origin, tmp_path / "theirs")
+    change(theirs, "their-file", "theirs")
+    theirs.publish()
+    change(ours, "our-file", "ours")
+    ours.publish()
+    messages = [commit.message for commit in clone_of(origin, tmp_path / "seen").log()]
+    assert messages == ["our-file is ours", "their-file is theirs", "file is one"]
+
+
+def test_two_changes_of_the_same_lines_are_refused_and_ours_stays_committed(origin: Path, tmp_path: Path) -> None:
+    ours, theirs = clone_of(origin, tmp_path / "ours"), clone_of(origin, tmp_path / "theirs")
+    change(theirs, "file", "theirs")
+    theirs.publish()
+    change(ours, "file", "ours")
+    with pytest.raises(GitError, match="bring both together"):
+        ours.publish()
+    assert ours.content("file") == b"ours"
+
+
+def test_a_repository_without_an_upstream_is_not_published(tmp_path: Path) -> None:
+    alone = Repository.make(tmp_path)
+    change(alone, "file", "one")
+    alone.refresh()
+    alone.publish()
+    assert len(alone.log()) == 1

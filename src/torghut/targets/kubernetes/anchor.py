@@ -8,20 +8,20 @@ import msgspec
 
 from torghut.ops.errors import JournalError
 from torghut.ops.journal import Head
-from torghut.platform.files import write_atomically
-from torghut.targets.kubernetes.place import Place, answers
+from torghut.targets.kubernetes.place import Place
 
 
 @dataclass(frozen=True)
 class GitAnchor:
-    """One file beside the desired state, a version of it for each head."""
+    """One file beside the desired state for each journal, a version of it for each head. `journal` tells them apart."""
 
     place: Place
+    journal: str
 
     @property
     def path(self) -> str:
         """The file in the repository."""
-        return f"{self.place.overlay_path}/desired/journal.json"
+        return f"{self.place.overlay_path}/desired/journal-{self.journal}.json"
 
     def heads(self) -> tuple[Head, ...]:
         """Every version that was ever committed, the oldest first."""
@@ -32,6 +32,4 @@ class GitAnchor:
 
     def keep(self, head: Head, what: str) -> None:
         """Commit one more."""
-        with answers():
-            write_atomically(self.place.repository / self.path, msgspec.json.encode(head) + b"\n")
-            self.place.git.commit((self.path,), f"journal: {what}")
+        self.place.commit({self.path: msgspec.json.encode(head) + b"\n"}, f"journal: {what}")

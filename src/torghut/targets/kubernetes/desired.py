@@ -132,14 +132,13 @@ class KubernetesDesired:
             raise RefusedError(f"{', '.join(unknown)}: nothing that procedures change on Kubernetes yet")
         content = render({**self.committed(), **values})
         changed = {self.path: content, **{f"{self.place.overlay_path}/{path}": body for path, body in files.items()}}
-        with answers():
-            for path, body in changed.items():
-                write_atomically(self.place.repository / path, body)
         wanted = tuple(dict.fromkeys(found for found in objects if found is not None))
         if change.emergency:
+            with answers():
+                for path, body in changed.items():
+                    write_atomically(self.place.repository / path, body)
             self.delivery.bring(wanted)
-        with answers():
-            self.place.git.commit(tuple(changed), describe(change))
+        self.place.commit(changed, describe(change))
         if not change.emergency:
             self.delivery.bring(wanted)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Final
 
 from torghut.ops.errors import PreconditionError, RefusedError, UnavailableError
 from torghut.platform.errors import GitError, KubernetesError, PlatformError
+from torghut.platform.files import write_atomically
 from torghut.platform.git import Repository
 from torghut.platform.kubernetes.access import Access, log_in
 from torghut.platform.kubernetes.api import CONFIG_MAP, DEPLOYMENT, Api, Kind, Ref, UnansweredError
@@ -68,6 +69,18 @@ class Place:
     def git(self) -> Repository:
         """The repository."""
         return Repository(self.repository)
+
+    def commit(self, files: Mapping[str, bytes], message: str) -> None:
+        """Write files of the repository, commit them, and push if the branch has an upstream.
+
+        Raises:
+            UnavailableError: Git, the disk or the upstream does not take it now.
+        """
+        with answers():
+            for path, content in files.items():
+                write_atomically(self.repository / path, content)
+            self.git.commit(tuple(files), message)
+            self.git.publish()
 
     def ref(self, kind: Kind, name: str) -> Ref:
         """An object of the installation's namespace."""

@@ -15,6 +15,7 @@ from torghut.ops.redaction import Redactor
 from torghut.ops.runner import Records, Runner
 from torghut.ops.vault import Vault
 from torghut.ops.who import whoami
+from torghut.platform.files import make_secret
 from torghut.platform.kubernetes.sealing import Sealer
 from torghut.runbooks.catalogue import procedures
 from torghut.runbooks.ports import Ports
@@ -23,6 +24,7 @@ from torghut.targets.kubernetes.anchor import GitAnchor
 from torghut.targets.kubernetes.delivery import Delivery
 from torghut.targets.kubernetes.desired import KubernetesDesired
 from torghut.targets.kubernetes.feed import KubernetesFeed
+from torghut.targets.kubernetes.lock import LeaseLock
 from torghut.targets.kubernetes.place import Choice, Place
 from torghut.targets.kubernetes.secrets import KubernetesSecrets, digest_of, read
 from torghut.targets.kubernetes.status import KubernetesStatus
@@ -77,11 +79,12 @@ def records(place: Place) -> Records:
     directory, redactor = journal_directory(place), Redactor()
     return Records(
         journal=Journal(directory / "journal.jsonl", redactor),
-        anchor=GitAnchor(place),
+        # Every machine that runs procedures has a journal of its own.
+        anchor=GitAnchor(place, make_secret(directory / "name")),
         vault=Vault(place.home.secrets / "runs" / directory.name),
         plans=PlanBook(directory / "plans"),
         reports=directory / "reports",
-        lock=FileLock(directory / "lock"),
+        lock=LeaseLock(place, FileLock(directory / "lock")),
         redactor=redactor,
     )
 

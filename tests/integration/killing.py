@@ -5,15 +5,14 @@ The conditions are those of the drills: each makes what its procedure mends, jud
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 
 import msgspec
+from tests.integration.overheard import begin
 
 from torghut.drills.catalogue import select
 from torghut.drills.drill import Drill
@@ -30,13 +29,7 @@ _ACTS = {Event.ACTING, Event.UNDOING}
 
 
 def command(scene: Scene, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "torghut", "runbook", *arguments],
-        env={**os.environ, "TORGHUT_HOME": str(scene.home.root)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    return begin(scene.home, "runbook", *arguments)
 
 
 def notes(scene: Scene, run_id: str) -> list[Note]:

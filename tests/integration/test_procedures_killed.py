@@ -5,9 +5,9 @@ A slower tier of its own (`make test-killed`): one stack for all.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 from tests.integration.killing import (
@@ -20,11 +20,11 @@ from tests.integration.killing import (
     report_of,
     with_a_kill_of,
 )
+from tests.integration.overheard import Overheard, leaks, processes_watched, secrets_of, transcript
 from tests.integration.stacks import quiet
 
 from torghut.drills.alpaca import new_keys
 from torghut.drills.play import wait_steady
-from torghut.drills.scene import Scene
 from torghut.ops.state import Phase
 from torghut.platform.git import Repository
 from torghut.platform.waiting import wait_until
@@ -48,18 +48,27 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     home = Home(tmp_path_factory.mktemp("procedures"))
     try:
         up(home, Wish(rate=200.0, only=("kafka", "sim", "forwarder")), quiet, leash=True)
-        yield home
+        with processes_watched(home):
+            yield home
     finally:
         down(home, quiet)
 
 
+@pytest.fixture(scope="module")
+def planted() -> set[str]:
+    """Every secret that there was so far."""
+    return set()
+
+
 @pytest.fixture
-def scene(ground: Home, tmp_path: Path) -> Scene:
-    return Scene(ground, tmp_path)
+def scene(ground: Home, tmp_path: Path, planted: set[str]) -> Overheard:
+    return Overheard(ground, tmp_path, planted=planted)
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
-def test_a_procedure_killed_within_every_act_ends_in_the_new_state_and_nothing_lost(scene: Scene, name: str) -> None:
+def test_a_procedure_killed_within_every_act_ends_in_the_new_state_and_nothing_lost(
+    scene: Overheard, name: str
+) -> None:
     run_id = name.replace("/", "-")
     with made(scene, name) as drill:
         killed = killed_within_every_act(scene, run_id, *drill.command(scene))
@@ -71,12 +80,12 @@ def test_a_procedure_killed_within_every_act_ends_in_the_new_state_and_nothing_l
 
 
 @pytest.mark.parametrize(("name", "process"), [("kafka-rotation/second-user", "kafka"), ("alpaca-rotation/due", "sim")])
-def test_what_a_procedure_talks_to_may_die_at_any_moment(scene: Scene, name: str, process: str) -> None:
+def test_what_a_procedure_talks_to_may_die_at_any_moment(scene: Overheard, name: str, process: str) -> None:
     with made(scene, name) as drill:
         assert_nothing_lost(with_a_kill_of(scene, process, f"{process}-dies", *drill.command(scene)))
 
 
-def test_the_same_request_twice_changes_nothing_the_second_time(scene: Scene) -> None:
+def test_the_same_request_twice_changes_nothing_the_second_time(scene: Overheard) -> None:
     wait_steady(scene.stack)
     first = scene.torghut("runbook", "run", "kafka-rotation", "--yes", "--id", "twice")
     assert first.code == 0, first.stderr
@@ -87,7 +96,7 @@ def test_the_same_request_twice_changes_nothing_the_second_time(scene: Scene) ->
     assert (repository.log(), notes(scene, "twice"), scene.stack.admin().users()) == before
 
 
-def test_a_plan_shows_what_would_change_and_after_the_run_that_nothing_does(scene: Scene) -> None:
+def test_a_plan_shows_what_would_change_and_after_the_run_that_nothing_does(scene: Overheard) -> None:
     with made(scene, "alpaca-rotation/due") as drill:
         request = drill.command(scene)
         planned = scene.torghut("runbook", "plan", *request)
@@ -97,7 +106,7 @@ def test_a_plan_shows_what_would_change_and_after_the_run_that_nothing_does(scen
     assert (again.code, "nothing to change" in again.stdout) == (0, True), again.stdout
 
 
-def test_a_rotation_by_hand_between_plan_and_run_is_drift(scene: Scene) -> None:
+def test_a_rotation_by_hand_between_plan_and_run_is_drift(scene: Overheard) -> None:
     with made(scene, "alpaca-rotation/due") as drill:
         request = drill.command(scene)
         assert scene.torghut("runbook", "plan", *request, "--id", "drifts").code == 0
@@ -109,7 +118,7 @@ def test_a_rotation_by_hand_between_plan_and_run_is_drift(scene: Scene) -> None:
     assert notes(scene, "drifts") == []
 
 
-def test_two_at_once_the_second_is_refused_and_told_who_holds_the_lock(scene: Scene) -> None:
+def test_two_at_once_the_second_is_refused_and_told_who_holds_the_lock(scene: Overheard) -> None:
     wait_steady(scene.stack)
     process = command(scene, "run", "kafka-rotation", "--yes", "--id", "holder")
     wait_until(lambda: bool(notes(scene, "holder")), 120, "the run to begin", 0.01)
@@ -119,35 +128,30 @@ def test_two_at_once_the_second_is_refused_and_told_who_holds_the_lock(scene: Sc
     assert report_of(scene, "holder").phase in OVER
 
 
-def test_secrets_are_nowhere_but_in_the_secrets_directory(scene: Scene) -> None:
-    """After all of the above: every secret there is, searched for in everything that was written or is visible."""
-    planted = {file.read_text().strip() for file in scene.home.secrets.rglob("*") if _is_secret(file)}
+def test_a_wrong_secret_is_refused_without_being_said(scene: Overheard) -> None:
+    secret = "planted-and-wrong-" + token_hex(12)
+    scene.planted.add(secret)
+    file = scene.scratch / "wrong"
+    file.write_text(secret)
+    given = ("alpaca-rotation", *new_keys(scene)[:2], "--secret", f"secret_key={file}")
+    for form in ((), ("--json",)):
+        assert scene.torghut("runbook", "plan", *given, *form).code == 2
+        assert scene.torghut("runbook", "run", *given, "--yes", *form).code == 2
+
+
+def test_secrets_are_nowhere_but_in_the_secrets_directory(scene: Overheard) -> None:
+    """After all of the above: every secret there was, searched for in everything that was said, written or visible."""
+    planted = scene.planted | secrets_of(scene.home)
     assert len(planted) > 4
-    history = subprocess.run(
-        ["git", "-C", str(scene.home.desired.parent), "log", "--all", "-p"], capture_output=True, check=True
-    ).stdout
-    visible = [history, *_arguments()]
-    visible += [file.read_bytes() for file in scene.home.root.rglob("*") if _is_open(scene.home, file)]
-    for secret in planted:
-        assert not any(secret.encode() in text for text in visible), f"a secret of {len(secret)} characters"
+    assert "$ torghut runbook run" in transcript(scene.home).read_text()
+    assert leaks(scene.home, planted) == []
 
 
-def _is_open(home: Home, path: Path) -> bool:
-    """What anybody may come to see: logs, journals, reports, plans; not the secrets, not the broker's own storage."""
-    return path.is_file() and home.secrets not in path.parents and not {"storage", ".git"} & {*path.parts}
-
-
-def _is_secret(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    text = path.read_bytes()
-    public = path.suffix in {".pem", ".name", ".json", ".key_id"} or path.name == "key_id"
-    return not public and 8 < len(text) < 200
-
-
-def _arguments() -> Iterator[bytes]:
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            yield file.read_bytes()
-        except OSError:
-            continue
+def test_a_secret_that_a_command_says_is_found(scene: Overheard) -> None:
+    """The search itself: a name that nobody knows is repeated by the command that refuses it."""
+    secret = "planted-and-said-" + token_hex(12)
+    assert scene.torghut("runbook", "show", secret).code == 2
+    assert {found.rpartition("/")[2].partition(":")[0] for found in leaks(scene.home, {secret})} >= {
+        "commands.log",
+        "arguments",
+    }

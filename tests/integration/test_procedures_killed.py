@@ -128,6 +128,14 @@ def test_two_at_once_the_second_is_refused_and_told_who_holds_the_lock(scene: Ov
     assert report_of(scene, "holder").phase in OVER
 
 
+def test_commands_have_much_to_say_also_about_what_is_wrong(scene: Overheard) -> None:
+    """For the search that follows: every command, in words and as JSON, on a stack that works and on a broken one."""
+    for name in ("alpaca-rotation/due", "kafka-produce-failure/password"):
+        with made(scene, name) as drill:
+            for form in ((), ("--json",)):
+                speak(scene, drill.command(scene), f"said-{name.replace('/', '-')}{'-json' if form else ''}", form)
+
+
 def test_a_wrong_secret_is_refused_without_being_said(scene: Overheard) -> None:
     secret = "planted-and-wrong-" + token_hex(12)
     scene.planted.add(secret)
@@ -155,3 +163,22 @@ def test_a_secret_that_a_command_says_is_found(scene: Overheard) -> None:
         "commands.log",
         "arguments",
     }
+
+
+def speak(scene: Overheard, request: tuple[str, ...], run_id: str, form: tuple[str, ...]) -> None:
+    """All that can be asked about a request, and the request itself, without and with approval."""
+    for asked in (
+        ("runbook", "list"),
+        ("runbook", "plan", *request, "--id", run_id),
+        ("doctor",),
+        ("status",),
+        ("runbook", "run", *request, "--id", run_id),
+        ("runbook", "resume", run_id, "--yes"),
+        ("runbook", "run", *request, "--id", run_id, "--yes"),
+        ("runbook", "history", run_id),
+        ("runbook", "history", "--verify"),
+        ("doctor",),
+        ("audit", "--since", "1m"),
+    ):
+        spoken = scene.torghut(*asked, *form)
+        assert "Traceback" not in spoken.stderr, asked

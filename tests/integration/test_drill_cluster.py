@@ -194,13 +194,12 @@ def test_keys_that_the_feed_refuses_change_nothing(system: System, tmp_path: Pat
 
 def test_a_killed_run_is_taken_back_to_the_old_keys(system: System) -> None:
     before = state(system)
-    run = started(system, "run", *rotation(system), "--id", "rotation-2")
-    assert run.stdout is not None
-    for line in run.stdout:
-        if "verified" in line and "seal" in line:
-            break
-    run.kill()
-    run.wait(20)
+    with started(system, "run", *rotation(system), "--id", "rotation-2") as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if "verified" in line and "seal" in line:
+                break
+        run.kill()
     assert state(system)[1] != before[1]
     said = ended(system, "resume", "rotation-2", "--roll-back")[1]
     assert state(system)[1] == before[1], said

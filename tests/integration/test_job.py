@@ -348,7 +348,11 @@ def test_what_keeps_the_job_from_starting_is_told_and_when_it_is_mended_nothing_
         with fault(job):
             job.stack.kill("jobmanager")
             job.wait_for_reason(words)
-            assert any(words in record.reason for record in job.stack.document().processes.values())
+            wait_until(
+                lambda: any(words in record.reason for record in job.stack.document().processes.values()),
+                READY_S,
+                f"the stack's status to tell {words!r}, too",
+            )
         job.stack.wait_ready("jobmanager", READY_S)
         job.wait_for_finals_after(time.time_ns())
     job.prove()

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.apiservers import prepared_server
 from tests.integration.stacks import StackFactory, fresh_topics, quiet
+from tools.deploy.apiserver import ApiServer
 
 from torghut.stack.home import Home
 from torghut.stack.running import RunningStack
@@ -52,3 +54,10 @@ def stack(tmp_path: Path) -> Iterator[StackFactory]:
     yield start
     for home in homes:
         down(home, quiet)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A real API server of a module of tests, with what `prepared_server` says."""
+    with prepared_server(tmp_path_factory.mktemp("api")) as running:
+        yield running

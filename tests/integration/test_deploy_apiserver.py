@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
-from tests.integration.apiservers import LEASE, SPACE, free_the_lease, mount_account, pod_environment, prepared_server
+from tests.integration.apiservers import LEASE, SPACE, free_the_lease, mount_account, pod_environment
 from tests.unit.deploy.built import Pods, of_kind, overlay, pods
 from tools.deploy.apiserver import ApiServer, ApiServerError
 from tools.deploy.documents import Object
@@ -31,12 +31,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 TTL_S: Final = 2.0
 Leases = Callable[[str], KubernetesLease]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with prepared_server(tmp_path_factory.mktemp("api")) as running:
-        yield running
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

@@ -17,7 +17,7 @@ from typing import Final
 
 import httpx
 import pytest
-from tests.integration.apiservers import LEASE, free_the_lease, mount_account, pod_environment, prepared_server
+from tests.integration.apiservers import LEASE, free_the_lease, mount_account, pod_environment
 from tools.deploy.apiserver import ApiServer
 
 from torghut.forwarder.service import EXIT_LEASE_LOST
@@ -80,12 +80,6 @@ class Instance:
 
 
 Start = Callable[[str], Instance]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with prepared_server(tmp_path_factory.mktemp("api")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.apiservers import SPACE, prepared_server
+from tests.integration.apiservers import SPACE
 from tools.deploy.apiserver import ApiServer, kubeconfig
 
 from torghut.ops.errors import HeldError
@@ -23,12 +23,6 @@ from torghut.targets.kubernetes.lock import NAME, TERM_S, LeaseLock
 from torghut.targets.kubernetes.place import Place
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    with prepared_server(tmp_path_factory.mktemp("api")) as running:
-        yield running
 
 
 @pytest.fixture

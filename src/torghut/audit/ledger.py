@@ -2,10 +2,13 @@
 
 Segments are read in the order of their names (the time of their start). A last line without its newline is half
 written: it is left for the next reading. Lines of unknown kinds are passed over, so that the ledger can grow.
+
+Of segments that ended long before the span that is audited no event is read, only what became of connections.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,16 +79,22 @@ _KINDS: Final = frozenset({"event", "start", "open", "auth", "close", "ack", "in
 _line = msgspec.json.Decoder(_AnyLine)
 _head = msgspec.json.Decoder(_Head)
 _BLOCK: Final = 4 << 20
+_NO_EVENT: Final = re.compile(rb'\n(\{"k":"(?!event",)[^\n]*)(?=\n)')
 
 
 class LedgerTruth:
-    """Reads the segments in `folder`, from the first line on, and on again when asked again."""
+    """Reads the segments in `folder`, from the first line on, and on again when asked again.
+
+    Events of segments that were over before `since_ns` are left out; `is_whole` says whether there were none of those.
+    """
 
     channels: frozenset[Channel] = frozenset(CHANNELS)
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, since_ns: int = 0) -> None:
         self.coverage = LedgerCoverage()
+        self.is_whole = True
         self._folder = folder
+        self._since_ns = since_ns
         self._read: dict[str, int] = {}
         self._injected: Counter[str] = Counter()
         self._heard_ns = 0
@@ -107,8 +116,19 @@ class LedgerTruth:
                 f"{self._folder}: wanted the simulator's ledger (*.ndjson), found none; start the stack with "
                 "`torghut up`, or name the folder with --ledger"
             )
-        for path in segments:
-            yield from self._read_segment(path)
+        for path, after in zip(segments, [*segments[1:], None], strict=True):
+            if self._since_ns and after is not None and int(after.stem) < self._since_ns:
+                self._pass_over(path)
+            else:
+                yield from self._read_segment(path)
+
+    def _pass_over(self, path: Path) -> None:
+        """Only what is not an event. A segment that has a successor is not written to any more."""
+        if path.name not in self._read:
+            self.is_whole = False
+            self._read[path.name] = path.stat().st_size
+            for line in _NO_EVENT.findall(b"\n" + path.read_bytes()):
+                self._understand(line, path)
 
     def _read_segment(self, path: Path) -> Iterator[TruthEvent]:
         name, half = path.name, b""

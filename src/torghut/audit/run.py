@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _S: Final = 1_000_000_000
 _BEFORE_NS: Final = 10 * _S  # records of a window's first events, should the clocks differ
+_KNOWN_NS: Final = 120 * _S  # how long before a window what happened is looked at first: its records may come in it
 
 Progress: TypeAlias = Callable[[str], None]
 """Told what is being done, in a few words, now and then."""
@@ -69,17 +70,32 @@ def run(request: AuditRequest, progress: Progress = lambda _: None) -> Report:
     started = time.monotonic()
     scope = _scope(request, time.time_ns())
     with TemporaryDirectory(prefix="torghut-audit-", dir=request.scratch) as folder:
-        comparison = Comparison(_truth(request), Path(folder), prefix=request.kafka.topic_prefix)
         try:
-            with closing(_topics(request)) as topics:
-                _compare(comparison, topics, scope, request.wait_s, progress)
+            report = _counted(request, scope, Path(folder), progress)
             signals = _recomputed(request, scope, Path(folder), progress)
         except ReadError as error:
             raise TopicsError(
                 f"the audit wanted to read the topics of {request.kafka.bootstrap_servers}, but {error}; "
                 "see `torghut status` and the broker's log"
             ) from error
-        return with_signals(comparison.report(scope), signals, time.monotonic() - started)
+        return with_signals(report, signals, time.monotonic() - started)
+
+
+def _counted(request: AuditRequest, scope: Scope, folder: Path, progress: Progress) -> Report:
+    """The comparison. What a near past does not explain is looked for in all of it."""
+    near = _truth(request, scope.start_ns - _KNOWN_NS)
+    report = _compared(request, near, scope, folder, progress)
+    if isinstance(near, LedgerTruth) and not near.is_whole and any(c.unexpected for c in report.channels.values()):
+        progress("looking further back")
+        report = _compared(request, _truth(request, 0), scope, folder, progress)
+    return report
+
+
+def _compared(request: AuditRequest, truth: Truth, scope: Scope, folder: Path, progress: Progress) -> Report:
+    with TemporaryDirectory(prefix="events-", dir=folder) as place, closing(_topics(request)) as topics:
+        comparison = Comparison(truth, Path(place), prefix=request.kafka.topic_prefix)
+        _compare(comparison, topics, scope, request.wait_s, progress)
+        return comparison.report(scope)
 
 
 def _topics(request: AuditRequest) -> Topics:
@@ -128,12 +144,12 @@ def _scope(request: AuditRequest, now_ns: int) -> Scope:
     return Scope(start, until, request.until_ns or now_ns + 3600 * _S)
 
 
-def _truth(request: AuditRequest) -> Truth:
+def _truth(request: AuditRequest, since_ns: int) -> Truth:
     if request.truth is not None:
         return request.truth
     if request.ledger is None:
         raise LedgerError("there is nothing to compare with: name the simulator's ledger (--ledger)")
-    return LedgerTruth(request.ledger)
+    return LedgerTruth(request.ledger, since_ns)
 
 
 def _compare(comparison: Comparison, topics: Topics, scope: Scope, wait_s: float, progress: Progress) -> None:

@@ -44,7 +44,7 @@ def run(home: Home, drills: Sequence[Drill], load: float, report: Report, *, res
 
 def _play(drill: Drill, ground: Ground, report: Report) -> DrillResult:
     try:
-        ground.mend()
+        ground.prepare()
         result = play(drill, ground.home, report)
     except DrillError as error:
         result = DrillResult.unplayed(drill.name, drill.cause, drill.stand_ins, str(error))

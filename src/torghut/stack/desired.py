@@ -146,7 +146,7 @@ def change_desired(home: Home, change: Callable[[Desired], Desired], message: st
 
 @contextmanager
 def put_back(home: Home) -> Iterator[None]:
-    """After the block the home wants again what it wanted before it.
+    """After the block the home wants again what it wanted before it; but secrets that changed stay changed.
 
     Raises:
         DesiredStateError: the file is not understood.
@@ -155,7 +155,11 @@ def put_back(home: Home) -> Iterator[None]:
     try:
         yield
     finally:
-        change_desired(home, lambda now: msgspec.structs.replace(before, revision=now.revision), "put back")
+
+        def back(now: Desired) -> Desired:
+            return msgspec.structs.replace(before, revision=now.revision, secrets=before.secrets | now.secrets)
+
+        change_desired(home, back, "put back")
 
 
 @contextmanager

@@ -61,3 +61,27 @@ def test_a_broken_line_is_an_error_that_shows_it(tmp_path: Path, line: bytes) ->
 def test_a_folder_without_a_ledger_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="torghut up"):
         list(LedgerTruth(tmp_path).read())
+
+
+def test_of_segments_long_over_only_what_became_of_connections_is_read(tmp_path: Path) -> None:
+    first = segment(tmp_path, T0, trade(1, T0))
+    for number in (2, 3):
+        at = T0 + number * 100 * S
+        (tmp_path / f"{at}.ndjson").write_bytes(b"".join(told(trade(number, at))))
+    late = LedgerTruth(tmp_path, T0 + 250 * S)
+    assert [event.happened_ns for event in late.read()] == [T0 + 200 * S, T0 + 300 * S], (
+        "the span may begin in the second"
+    )
+    assert not late.is_whole
+    assert late.coverage.covers("sip", "trades", "AAPL", T0 + 250 * S), f"what {first} knows of subscriptions"
+    early = LedgerTruth(tmp_path, T0 + 150 * S)
+    assert len(list(early.read())) == 3
+    assert early.is_whole
+
+
+def told(*messages: dict[str, object]) -> list[bytes]:
+    """A ledger's lines of what happened, and nothing about connections."""
+    world = World(subscribed=False)
+    for message in messages:
+        world.happen(message)
+    return [line for line in world.ledger if line.startswith(b'{"k":"event"')]

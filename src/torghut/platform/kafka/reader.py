@@ -157,23 +157,20 @@ class TopicReader:
                     cause = self._last_error or KafkaError(KafkaError._TIMED_OUT)  # noqa: SLF001 - librdkafka's local code
                     raise self._failed(f"nothing to read for {stall_s:.0f} s", cause)
                 for message in batch:
-                    if message.topic() is None:  # librdkafka looks for a coordinator, though we never join a group
+                    topic, error = message.topic(), message.error()
+                    if topic is None:  # librdkafka looks for a coordinator, though we never join a group
                         continue
-                    partition, reached = self._reached(message)
-                    if message.error() is None and reached <= end[partition]:
+                    at: Any = topic, message.partition()  # equal to its Partition, and sooner made
+                    reached = (message.offset() or 0) + 1 if error is None else self._at_end(message, error)
+                    if error is None and reached <= end[at]:
                         yield message
-                    if reached >= end[partition]:
-                        waiting.discard(partition)
+                    if reached >= end[at]:
+                        waiting.discard(at)
         finally:
             self._consumer.unassign()
 
-    def _reached(self, message: Message) -> tuple[Partition, int]:
-        """The offset after this message. An end-of-partition event tells it too, past transaction markers."""
-        error = message.error()
-        partition = Partition(message.topic() or "", message.partition() or 0)
-        offset = message.offset() or 0
-        if error is None:
-            return partition, offset + 1
+    def _at_end(self, message: Message, error: KafkaError) -> int:
+        """The offset that an end-of-partition event tells: it is also past transaction markers."""
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's local code
-            return partition, offset
+            return message.offset() or 0
         raise self._failed(f"cannot read {message.topic()}", error)

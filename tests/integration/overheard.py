@@ -29,8 +29,10 @@ _WIDE: Final = {"COLUMNS": "500"}
 
 _LOOK_EVERY_S: Final = 0.1
 _PUBLIC: Final = frozenset({".pem", ".name", ".json", ".key_id"})
-_STORAGE: Final = frozenset({"storage", ".git"})
-"""The broker's own storage; Git's, whose history is searched as text."""
+_STORAGE: Final = frozenset({"storage", ".minio.sys", ".git"})
+"""The broker's own storage, and MinIO's; Git's, whose history is searched as text."""
+_CONFIGURATION: Final = "data/flink/conf"
+"""Flink takes its keys from its configuration: files that only their owner may read."""
 
 Place: TypeAlias = tuple[str, bytes]
 
@@ -105,8 +107,13 @@ def _visible(home: Home) -> Iterator[Place]:
     yield "the history of the desired state", history.stdout
     yield "the arguments of a process", _arguments()
     for file in home.root.rglob("*"):
-        if file.is_file() and home.secrets not in file.parents and not _STORAGE & {*file.parts}:
+        kept = home.secrets in file.parents or _STORAGE & {*file.parts}
+        if file.is_file() and not kept and not _is_kept_configuration(home, file):
             yield str(file), file.read_bytes()
+
+
+def _is_kept_configuration(home: Home, file: Path) -> bool:
+    return home.root / _CONFIGURATION in file.parents and not file.stat().st_mode & 0o077
 
 
 def _watch(target: Path, over: Event) -> None:
@@ -135,5 +142,5 @@ def _secret(file: Path) -> str:
         text = file.read_bytes() if file.is_file() else b""
     except OSError:  # replaced or burnt meanwhile
         return ""
-    public = file.suffix in _PUBLIC or file.name == "key_id"
+    public = file.suffix in _PUBLIC or file.name in {"key_id", "access_key"}
     return "" if public or not 8 < len(text) < 200 else text.decode().strip()

@@ -1,4 +1,4 @@
-"""The job's procedures on the real store and job, killed within every one of their acts, and with those they talk to.
+"""The job's procedures on the real store and job: killed within every act, with those they talk to, and searched.
 
 A slower tier of its own (`make test-killed`). A restart of the job takes a minute: one run is killed in all its acts.
 """
@@ -16,9 +16,9 @@ from tests.integration.killing import (
     report_of,
     with_a_kill_of,
 )
+from tests.integration.overheard import Overheard, leaks, processes_watched, secrets_of
 from tests.integration.stacks import quiet
 
-from torghut.drills.scene import Scene
 from torghut.ops.state import Phase
 from torghut.stack.home import Home
 from torghut.stack.start import Wish, down, up
@@ -41,18 +41,25 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     home = Home(tmp_path_factory.mktemp("job"))
     try:
         up(home, Wish(rate=200.0, only=SERVICES, ta=prepare(home, "first")), quiet, leash=True)
-        yield home
+        with processes_watched(home):
+            yield home
     finally:
         down(home, quiet)
 
 
+@pytest.fixture(scope="module")
+def planted() -> set[str]:
+    """Every secret that there was so far."""
+    return set()
+
+
 @pytest.fixture
-def scene(ground: Home, tmp_path: Path) -> Scene:
-    return Scene(ground, tmp_path)
+def scene(ground: Home, tmp_path: Path, planted: set[str]) -> Overheard:
+    return Overheard(ground, tmp_path, planted=planted)
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
-def test_a_procedure_of_the_job_killed_within_every_act_loses_and_doubles_no_bar(scene: Scene, name: str) -> None:
+def test_a_procedure_of_the_job_killed_within_every_act_loses_and_doubles_no_bar(scene: Overheard, name: str) -> None:
     run_id = name.replace("/", "-")
     with made(scene, name) as drill:
         killed = killed_within_every_act(scene, run_id, *drill.command(scene))
@@ -67,6 +74,13 @@ def test_a_procedure_of_the_job_killed_within_every_act_loses_and_doubles_no_bar
     ("name", "process"),
     [("minio-rotation/due", "minio"), ("flink-upgrade/good", "jobmanager"), ("flink-upgrade/good", "taskmanager")],
 )
-def test_what_a_procedure_of_the_job_talks_to_may_die_at_any_moment(scene: Scene, name: str, process: str) -> None:
+def test_what_a_procedure_of_the_job_talks_to_may_die_at_any_moment(scene: Overheard, name: str, process: str) -> None:
     with made(scene, name) as drill:
         assert_nothing_lost(with_a_kill_of(scene, process, f"{process}-dies", *drill.command(scene)))
+
+
+def test_secrets_of_the_store_and_the_job_are_nowhere_but_where_they_are_kept(scene: Overheard) -> None:
+    """After all of the above: every secret there was, searched for in everything that was said, written or visible."""
+    planted = scene.planted | secrets_of(scene.home)
+    assert len(planted) > 4
+    assert leaks(scene.home, planted) == []

@@ -27,7 +27,8 @@ WORKLOADS: Final = {"forwarder": "forwarder", "ta": "job"}
 """Role to the workload that logs in as it."""
 SECOND: Final = "second-user"
 IN_PLACE: Final = "in-place"
-REFUSALS: Final = ("SASL", "kafka_auth", "SaslAuthenticationException")
+REFUSALS: Final = ("SASL authentication", "SASL SCRAM", "SaslAuthenticationException", "kafka_auth")
+"""Of librdkafka, of the Java client, and of the forwarder. The name of a setting alone is none."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torghut.ops.procedure import Procedure, Request
 from torghut.ops.runner import Outcome
 from torghut.ops.state import Phase
 from torghut.runbooks.alpaca_rotation import AlpacaRotation
-from torghut.runbooks.kafka_rotation import IN_PLACE, SECOND, KafkaRotation
+from torghut.runbooks.kafka_rotation import IN_PLACE, REFUSALS, SECOND, KafkaRotation
 
 KEYS = Request({}, NEW_KEYS)
 
@@ -176,3 +176,20 @@ def test_a_user_of_whom_nobody_approves_the_end_stays_and_both_work(tmp_path: Pa
     assert (outcome.waits, sorted(system.users), system.ready) == (True, [USER, f"{USER}-2"], True)
     assert desk.runner(procedure).resume("r").ok
     assert list(system.users) == [f"{USER}-2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        (
+            "sasl_ssl://127.0.0.1:9093/1: SASL authentication error: Authentication failed due to invalid credentials",
+            True,
+        ),
+        ("org.apache.kafka.common.errors.SaslAuthenticationException: Authentication failed", True),
+        ('{"status": "degraded", "reason": "kafka_auth"}', True),
+        ("Starting Python process with environment variables: {KAFKA_SECURITY_PROTOCOL=SASL_SSL}", False),
+        ("sasl.mechanism = SCRAM-SHA-512, security.protocol = SASL_SSL", False),
+    ],
+)
+def test_a_log_line_that_names_a_setting_is_no_refusal(line: str, *, refused: bool) -> None:
+    assert any(word in line for word in REFUSALS) == refused

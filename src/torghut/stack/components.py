@@ -31,12 +31,12 @@ class JobComponents:
 
 
 def lock_file() -> Path:
-    """The resolution of all dependencies, in the checkout that this code runs from.
+    """What the job needs, resolved, in the checkout that this code runs from.
 
     Raises:
         StackError: it is not there.
     """
-    path = PACKAGE.parents[1] / "requirements" / "all.lock"
+    path = PACKAGE.parents[1] / "requirements" / "job.lock"
     if not path.is_file():
         raise StackError(f"{path} is not there: the job is submitted from a checkout of the project")
     return path

@@ -38,6 +38,11 @@ class Outcome:
         self.examples = Examples()
         self.ingest = Quantiles()
 
+    @property
+    def bad(self) -> bool:
+        """Whether something is missing or unexpected: more records may better it."""
+        return any(count and what in {"lost", "unexpected"} for (_, what), count in self.tally.items())
+
 
 class BucketComparison:
     """One comparison in progress: `expect` all events, `meet` all records, then `conclude`.
@@ -139,9 +144,10 @@ class BucketComparison:
 
     def _meet_strangers(self, updates: Updates) -> None:
         """Match by the contract's identity what has no event's bytes."""
-        events = defaultdict(list)
+        events, looked_for = defaultdict(list), {rows.rough_key(stranger.record) for stranger in self._strangers}
         for entry in self._entries.values():
-            events[rows.key(entry.event, rows.decode(entry.event))].append(entry)
+            if rows.rough_key(entry.event) in looked_for:
+                events[rows.key(entry.event, rows.decode(entry.event))].append(entry)
         for stranger in self._strangers:
             key = rows.key(stranger.record, stranger.payload)
             update = updates.told_by(stranger.record)

@@ -1,7 +1,7 @@
 """The whole comparison: takes events and records in any order, sorts them into buckets, and adds up what they hold.
 
-`settle` can be called again after more was taken: only buckets that changed are compared anew. Memory is bounded by
-`Spill`'s buffers and the largest bucket.
+`settle` can be called again after more was taken: only buckets that changed and are not good are compared anew. Memory
+is bounded by `Spill`'s buffers and the largest bucket.
 """
 
 from __future__ import annotations
@@ -57,22 +57,25 @@ class Comparison:
                 mark(record.ingest_ns)
 
     def settle(self, scope: Scope) -> bool:
-        """Compare what changed. Whether nothing is missing and nothing unexpected: more records cannot better it."""
-        coverage = BetweenInstances(self._truth.coverage, self.intake.order.handovers())
+        """Compare what is not known to be good. Whether nothing is missing and nothing unexpected: all is good."""
         for number in sorted(self._changed):
-            bucket = BucketComparison(scope, coverage, self._happened)
-            bucket.expect(self._events.rows(number))
-            bucket.meet(self._records.rows(number))
-            self._outcomes[number] = bucket.conclude()
-        self._changed.clear()
-        return not any(
-            count and what in {"lost", "unexpected"}
-            for outcome in self._outcomes.values()
-            for (_, what), count in outcome.tally.items()
-        )
+            known = self._outcomes.get(number)
+            if known is None or known.bad:
+                self._judge(number, scope)
+        return not any(outcome.bad for outcome in self._outcomes.values())
+
+    def _judge(self, number: int, scope: Scope) -> None:
+        coverage = BetweenInstances(self._truth.coverage, self.intake.order.handovers())
+        bucket = BucketComparison(scope, coverage, self._happened)
+        bucket.expect(self._events.rows(number))
+        bucket.meet(self._records.rows(number))
+        self._outcomes[number] = bucket.conclude()
+        self._changed.discard(number)
 
     def report(self, scope: Scope, *, seconds: float = 0.0) -> Report:
-        """All counts, and the verdict."""
+        """All counts, and the verdict: what came for good buckets while bad ones were waited for counts, too."""
+        for number in sorted(self._changed):
+            self._judge(number, scope)
         tally: Tally = Counter()
         ingest, examples = Quantiles(), Examples()
         for number in range(BUCKETS):

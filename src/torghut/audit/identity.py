@@ -31,7 +31,7 @@ CHANNEL_OF_TYPE: Final[dict[str, Channel]] = {
 COUNTED: Final = frozenset({Channel.QUOTES, Channel.STATUSES, Channel.LULDS})
 """Channels without ids: equal messages are told apart only by how many there are."""
 
-_MARKED: Final = frozenset({Channel.CORRECTIONS, Channel.CANCEL_ERRORS})
+MARKED: Final = frozenset({Channel.CORRECTIONS, Channel.CANCEL_ERRORS})
 """Channels that a repair derives from history's marks: only their ids are sure to be the same."""
 
 
@@ -76,7 +76,7 @@ def place(channel: str, event_ts: int, head: Head) -> int:
 
     Its time, except where a repair may give another one: there its id.
     """
-    if channel in _MARKED:
+    if channel in MARKED:
         number = head.oi if channel == Channel.CORRECTIONS else head.i
         return number if isinstance(number, int) else 0
     return event_ts
@@ -140,7 +140,7 @@ def coarse(channel: str, event_ts: int, payload: Payload) -> Hashable:
 
 def same_values(channel: str, truth: Payload, record: Payload, *, repaired: bool) -> bool:
     """Whether the values are numerically equal, where they have to be."""
-    if channel in COUNTED or (repaired and channel in _MARKED):
+    if channel in COUNTED or (repaired and channel in MARKED):
         return True
     return truth.keys() == record.keys() and all(record[key] == item for key, item in truth.items() if key != "t")
 

@@ -58,6 +58,11 @@ def key(row: TruthEvent | Record, payload: Payload) -> Hashable:
     return row.channel, row.feed, row.symbol, identity.identity(row.channel, row.event_ts, payload)
 
 
+def rough_key(row: TruthEvent | Record) -> Hashable:
+    """What two rows with the same `key` share, without a look into their payloads."""
+    return row.channel, row.feed, row.symbol, None if row.channel in identity.MARKED else row.event_ts
+
+
 def coarse_key(row: TruthEvent | Record, payload: Payload) -> Hashable:
     """What a falsified record still shares with its event."""
     return row.channel, row.feed, row.symbol, identity.coarse(row.channel, row.event_ts, payload)

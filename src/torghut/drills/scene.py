@@ -15,7 +15,9 @@ import msgspec
 
 from torghut.drills.errors import DrillError
 from torghut.ops.report import RunReport
+from torghut.sim import ControlError
 from torghut.sim.control import SimControl
+from torghut.stack.errors import StackError
 from torghut.stack.home import Home
 from torghut.stack.running import RunningStack
 from torghut.stack.status import forwarder_status
@@ -60,6 +62,14 @@ class Scene:
             raise DrillError("this drill needs the simulator: start the stack with `torghut up --feed sim`")
         with SimControl(endpoint.control_url) as control:
             yield control
+
+    def pauses(self) -> tuple[tuple[int, int], ...]:
+        """From when to when (ns) the simulated market was held, by audits; none when nobody knows."""
+        try:
+            with self.sim() as control:
+                return control.state().pauses
+        except (ControlError, StackError):
+            return ()
 
     def forwarder_reason(self) -> str:
         """Why the active forwarder is as it is, by its own word; empty when nobody answers."""

@@ -11,7 +11,7 @@ import msgspec
 
 from torghut.platform.waiting import wait_until
 from torghut.sim import ControlError
-from torghut.sim.control_api import SimState
+from torghut.sim.control_api import Pause, SimState
 from torghut.sim.faults import Malformation
 from torghut.sim.settings import Endpoints
 
@@ -76,9 +76,9 @@ class SimControl:
         texts = [message if isinstance(message, bytes) else msgspec.json.encode(message) for message in messages]
         self._call("POST", "/control/events", b"[" + b",".join(texts) + b"]")
 
-    def pause(self) -> None:
-        """Stop generation or replay."""
-        self._call("POST", "/control/pause")
+    def pause(self, for_s: float | None = None) -> None:
+        """Stop generation or replay; with `for_s` no longer than so many seconds."""
+        self._call("POST", "/control/pause", msgspec.json.encode(Pause(for_s)))
 
     def resume(self) -> None:
         """Let it go on."""

@@ -25,17 +25,27 @@ from torghut.sim.tape import Tape
 
 
 class SimState(msgspec.Struct, frozen=True, kw_only=True):
-    """`GET /control/state`. `counts` are events that happened, by `feed.channel`; `rate` is messages a second now."""
+    """`GET /control/state`. `counts` are events that happened, by `feed.channel`; `rate` is messages a second now.
+
+    `pauses`: from when to when (ns) the market was held since this simulator started.
+    """
 
     connections: list[ConnectionState]
     counts: dict[str, int]
     rate: float
     paused: bool
+    pauses: tuple[tuple[int, int], ...]
     started: bool
     finished: bool
     faults: dict[str, Any]
     history_requests: int
     ledger_dir: str
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """`POST /control/pause`: for no longer than `for_s` seconds, or until somebody lets go."""
+
+    for_s: float | None = None
 
 
 class ControlApi:
@@ -97,8 +107,8 @@ class ControlApi:
         self._tape.happen(events)
         return self._json({"ok": True, "happened": len(events)})
 
-    async def _pause(self, _: Request) -> Response:
-        self._pace.pause()
+    async def _pause(self, request: Request) -> Response:
+        self._pace.pause(msgspec.json.decode(await request.body() or b"{}", type=Pause).for_s)
         return self._json({"ok": True})
 
     async def _resume(self, _: Request) -> Response:

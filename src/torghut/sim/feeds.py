@@ -32,24 +32,49 @@ class Process(Protocol):
 
 
 class Pace:
-    """Whether time runs for the market. While it is held nothing happens, and nothing is made up for afterwards."""
+    """Whether time runs for the market. While it is held nothing happens, and nothing is made up for afterwards.
 
-    def __init__(self) -> None:
+    `pauses` are the times (ns) from when to when it was held; those of the one that lasts end now.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._running = asyncio.Event()
         self._running.set()
+        self._over: list[tuple[int, int]] = []
+        self._since = 0
+        self._end: asyncio.TimerHandle | None = None
 
     @property
     def paused(self) -> bool:
         """Whether it is held."""
         return not self._running.is_set()
 
-    def pause(self) -> None:
-        """Hold."""
+    @property
+    def pauses(self) -> tuple[tuple[int, int], ...]:
+        """Oldest first."""
+        return (*self._over, *(((self._since, self._clock()),) if self.paused else ()))
+
+    def pause(self, for_s: float | None = None) -> None:
+        """Hold; with `for_s` no longer than that, should nobody let go."""
+        if not self.paused:
+            self._since = self._clock()
         self._running.clear()
+        self._forget_end()
+        if for_s is not None:
+            self._end = asyncio.get_running_loop().call_later(for_s, self.resume)
 
     def resume(self) -> None:
         """Let go."""
+        if self.paused:
+            self._over.append((self._since, self._clock()))
         self._running.set()
+        self._forget_end()
+
+    def _forget_end(self) -> None:
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
 
     async def allowed(self) -> None:
         """Wait until it runs."""

@@ -58,7 +58,7 @@ class Simulator:
         self._recall()
         self.stream = StreamServer(settings, self.accounts, self.ledger, clock)
         self.tape.listen(self.stream.deliver)
-        self.pace = Pace()
+        self.pace = Pace(clock)
         self.history_api = HistoryApi(self.tape, self.accounts, settings.stock_feed, clock)
         self.sabotage = Sabotage(self.accounts, self.stream, self.tape, self.history_api, self._ids)
         async with AsyncExitStack() as opening:
@@ -84,6 +84,7 @@ class Simulator:
             counts=dict(self.tape.counts),
             rate=self.tape.rate,
             paused=self.pace.paused,
+            pauses=self.pace.pauses,
             started=bool(self.tape.counts),
             finished=self.finished,
             faults=dict(self.sabotage.standing),

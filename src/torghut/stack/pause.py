@@ -1,29 +1,35 @@
-"""Counting in peace: the simulated market stands still while an audit reads, or both would share two cores."""
+"""Counting in peace: the simulated market stands still while an audit reads, or both would share the processor."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Final
 
+from torghut.sim import ControlError
 from torghut.sim.control import SimControl
 from torghut.stack.running import RunningStack
+
+_AT_MOST_S: Final = 300.0
+"""Should the one who counts be killed."""
 
 
 @contextmanager
 def paused_feed(stack: RunningStack) -> Iterator[None]:
-    """The simulator of `stack` makes nothing new in the block. A real feed goes on.
+    """The simulator of `stack` makes nothing new in the block. A real feed goes on, and a simulator that does not obey.
 
     Raises:
         NoStackError: nothing runs there.
-        ControlError: the simulator does not obey.
     """
     sim = stack.document().sim
     if sim is None:
         yield
         return
     with SimControl(sim.control_url) as control:
-        control.pause()
+        with suppress(ControlError):
+            control.pause(_AT_MOST_S)
         try:
             yield
         finally:
-            control.resume()
+            with suppress(ControlError):
+                control.resume()

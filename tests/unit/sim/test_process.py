@@ -217,3 +217,12 @@ def test_stream_and_history_are_served_over_tls(tmp_path: Path, certificate: tup
         keys = dict(zip(("APCA-API-KEY-ID", "APCA-API-SECRET-KEY"), sim.keys(), strict=True))
         url = sim.endpoints.data_url + "/v2/stocks/trades"
         assert httpx.get(url, params={"symbols": "A"}, headers=keys, verify=trust, trust_env=False).status_code == 200
+
+
+def test_a_market_that_was_held_for_a_time_goes_on_by_itself_and_says_when_it_was_held(tmp_path: Path) -> None:
+    with SimProcess(tmp_path, symbols="A", rate=50) as sim:
+        sim.control.pause(0.3)
+        assert sim.control.state().paused
+        wait_until(lambda: not sim.control.state().paused, 10, "the market to go on")
+        ((since, to),) = sim.control.state().pauses
+        assert to - since >= 300_000_000

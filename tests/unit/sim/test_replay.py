@@ -46,7 +46,7 @@ def played(
             raise asyncio.CancelledError
 
     async def play() -> None:
-        playback = Playback(recorded, lambda: next(clock), Pace(), happen, count(first_id))
+        playback = Playback(recorded, lambda: next(clock), Pace(lambda: 0), happen, count(first_id))
         await playback.play(speed=speed, keep_times=keep_times, loop=passes > 1, writable=writable)
 
     with contextlib.suppress(asyncio.CancelledError):

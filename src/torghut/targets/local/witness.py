@@ -15,6 +15,7 @@ from torghut.ops.errors import UnavailableError
 from torghut.ops.witness import Testimony
 from torghut.stack.errors import StackError
 from torghut.stack.home import Home
+from torghut.stack.pause import paused_feed
 from torghut.stack.running import RunningStack
 from torghut.stack.submission import submitted_variables
 
@@ -29,7 +30,7 @@ class LocalWitness:
     home: Home
 
     def testify(self, since_ns: int) -> Testimony:
-        """Audit the span of the run. A feed without a ledger (the real one) is not counted here."""
+        """Audit the span of the run; the simulated market rests meanwhile. A feed without a ledger is not counted."""
         stack = RunningStack(self.home)
         try:
             sim = stack.document().sim
@@ -41,7 +42,8 @@ class LocalWitness:
                 since_ns=since_ns - _MARGIN_NS,
                 terms=load(TermsSettings, submitted_variables(self.home)).terms(),
             )
-            return _testimony(run(request))
+            with paused_feed(stack):
+                return _testimony(run(request))
         except (AuditError, ConfigError, StackError) as error:
             raise UnavailableError(str(error)) from error
 

@@ -17,15 +17,18 @@ from typing import Final
 from tools.deploy.overlays import DEPLOY
 from tools.deploy.programs import KUSTOMIZE, kubernetes
 
-from drills.cluster.places import Places
+from drills.cluster.kafka import PORTS
+from drills.cluster.places import NODE_ADDRESS, Places
 from drills.cluster.programs import KUBESEAL
 from torghut.platform.files import PRIVATE, make_private_directory, write_atomically
 from torghut.platform.git import Repository
 from torghut.platform.golang import program_path
+from torghut.platform.kafka.acls import username
 from torghut.platform.kubernetes.access import log_in
 from torghut.platform.kubernetes.api import SECRET, Api, Ref
 from torghut.platform.kubernetes.sealing import Sealer
 from torghut.targets.kubernetes.desired import SEALED
+from torghut.targets.kubernetes.names import ROTATED, opened_ref, sealed_file
 from torghut.targets.kubernetes.secrets import KEYS
 
 OVERLAY: Final = "drill"
@@ -83,6 +86,11 @@ class Installation:
             if _PLACEHOLDER in path.read_bytes():
                 fresh = {key: secrets.token_hex(20) for key in KEYS[name].values()}
                 write_atomically(path, sealer.seal(Ref(SECRET, SPACE, secret), fresh))
+        for role in ROTATED:
+            path = self._overlay / sealed_file(role)
+            if _PLACEHOLDER in path.read_bytes():
+                first = {username(role): secrets.token_urlsafe(24)}
+                write_atomically(path, sealer.seal(opened_ref(role), first))
         api.close()
         Repository(self.clone).commit((DEPLOY.name,), "keys sealed for this cluster")
 
@@ -109,6 +117,7 @@ class Installation:
     def _told(self) -> dict[str, str]:
         return {
             "DRILL_CLUSTER_HOME": str(self.places.home),
+            "KAFKA_BOOTSTRAP_SERVERS": f"{NODE_ADDRESS}:{PORTS.clients}",
             "KUBECONFIG": str(self.places.secrets / "operator.kubeconfig"),
             "TORGHUT_REPOSITORY": str(self.clone),
             "TORGHUT_OVERLAY": OVERLAY,

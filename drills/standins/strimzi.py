@@ -1,8 +1,11 @@
 """A stand-in for Strimzi's topic and user operators and for reflector, which are in no registry that can be reached.
 
 What it does follows their documentation. It makes the topics of KafkaTopics and the users and permissions of
-KafkaUsers in one broker; a user's password is made once and kept, and made anew when its Secret's is emptied or gone.
-A Secret's `reflection-auto-namespaces` get a copy. Everything else of Strimzi is not here.
+KafkaUsers in one broker, and takes away those of KafkaUsers that went. A user's password is the one that it is given by
+`valueFrom`; else it is made once and kept, and made anew when its Secret's is emptied or gone. Whatever changed (a
+resource, an annotation of it) is made so at once, a changed password in a Secret that it is given by only every two
+minutes, as anything else. A Secret's `reflection-auto-namespaces` get a copy, which follows the source's version and is
+made anew when the version that it names is emptied. Everything else of Strimzi and reflector is not here.
 """
 
 from __future__ import annotations
@@ -10,11 +13,11 @@ from __future__ import annotations
 import base64
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.error import KafkaError as Code
@@ -22,99 +25,32 @@ from confluent_kafka.error import KafkaError as Code
 from drills.cluster.kafka import PORTS, SERVICE, certificates
 from drills.cluster.places import NODE_ADDRESS, Places
 from torghut.platform.errors import PlatformError
-from torghut.platform.kafka.acls import Acl, Operation, Resource
+from torghut.platform.kafka.acls import Acl
 from torghut.platform.kafka.admin import Admin
 from torghut.platform.kafka.broker import internal_connection
 from torghut.platform.kubernetes.access import log_in
 from torghut.platform.kubernetes.api import ENDPOINTS, KAFKA_TOPIC, KAFKA_USER, SECRET, Api, Ref
 from torghut.platform.kubernetes.api import SERVICE as SERVICE_KIND
-from torghut.platform.kubernetes.objects import Metadata, Secret
+from torghut.platform.kubernetes.objects import Secret
+from torghut.platform.kubernetes.strimzi import KafkaTopic, KafkaUser
 from torghut.platform.waiting import wait_until
 
 NAMESPACE: Final = "kafka"
+CLIENTS: Final = "torghut"
 AUTHORITY: Final = "torghut-cluster-ca-cert"
 _REFLECTOR: Final = "reflector.v1.k8s.emberstack.com"
 _AUTO: Final = f"{_REFLECTOR}/reflection-auto-namespaces"
+_REFLECTS: Final = f"{_REFLECTOR}/reflects"
+_VERSION: Final = f"{_REFLECTOR}/reflected-version"
+_KIND: Final = "strimzi.io/kind"
 _EVERY_S: Final = 2.0
+_EVERYTHING_S: Final = 120.0
+"""Strimzi's `STRIMZI_FULL_RECONCILIATION_INTERVAL_MS`."""
 _FOR_EVER_S: Final = 10 * 365 * 86_400.0
-_RESOURCES: Final = {"topic": Resource.TOPIC, "group": Resource.GROUP, "transactionalId": Resource.TRANSACTIONAL_ID}
 
 
-class TopicSpec(msgspec.Struct, frozen=True):
-    """What is wanted of a topic."""
-
-    partitions: int
-    replicas: int
-    config: dict[str, Any] = {}
-
-
-class KafkaTopic(msgspec.Struct, frozen=True):
-    """A topic."""
-
-    metadata: Metadata
-    spec: TopicSpec
-
-
-class AclResource(msgspec.Struct, frozen=True, rename="camel"):
-    """What a permission is about."""
-
-    type: str
-    name: str = ""
-    pattern_type: str = "literal"
-
-
-class AclRule(msgspec.Struct, frozen=True):
-    """A permission."""
-
-    resource: AclResource
-    operations: tuple[str, ...]
-
-
-class Authorization(msgspec.Struct, frozen=True):
-    """A user's permissions."""
-
-    acls: tuple[AclRule, ...] = ()
-
-
-class SecretTemplate(msgspec.Struct, frozen=True):
-    """What a user's Secret gets besides."""
-
-    metadata: Metadata = Metadata()
-
-
-class Template(msgspec.Struct, frozen=True):
-    """What is made for a user."""
-
-    secret: SecretTemplate = SecretTemplate()
-
-
-class UserSpec(msgspec.Struct, frozen=True):
-    """What is wanted of a user."""
-
-    authorization: Authorization = Authorization()
-    template: Template = Template()
-
-
-class KafkaUser(msgspec.Struct, frozen=True):
-    """A user."""
-
-    metadata: Metadata
-    spec: UserSpec
-
-
-def permissions(user: KafkaUser) -> list[Acl]:
-    """The permissions that a KafkaUser asks for."""
-    return [
-        Acl(
-            user.metadata.name,
-            _RESOURCES[rule.resource.type],
-            rule.resource.name,
-            Operation(operation.lower()),
-            prefixed=rule.resource.pattern_type == "prefix",
-        )
-        for rule in user.spec.authorization.acls
-        for operation in rule.operations
-    ]
+class _NotReadyError(Exception):
+    """A KafkaUser asks for what is not there; its condition says so."""
 
 
 def _text(value: object) -> str:
@@ -131,15 +67,18 @@ class StandIn:
         self._places = places
         self._admin = Admin(connection)
         self._client = AdminClient({**connection, "log_level": 0})
-        self._set: dict[str, str] = {}
+        self._taken_up: dict[str, tuple[object, ...]] = {}
+        self._granted: dict[str, frozenset[Acl]] = {}
 
     def reconcile(self) -> None:
         """Everything once."""
         self._expose()
         self._topics()
-        for user in self._api.list(KAFKA_USER, NAMESPACE, KafkaUser):
+        users = self._api.list(KAFKA_USER, NAMESPACE, KafkaUser)
+        for user in users:
             self._user(user)
-        self._put(AUTHORITY, {"ca.crt": certificates(self._places).ca.read_text()}, {_AUTO: "torghut"}, {})
+        self._remove_others({user.metadata.name for user in users})
+        self._put(AUTHORITY, {"ca.crt": certificates(self._places).ca.read_text()}, {_AUTO: CLIENTS}, {})
         self._reflect()
 
     def _topics(self) -> None:
@@ -160,34 +99,86 @@ class StandIn:
                     raise
 
     def _user(self, user: KafkaUser) -> None:
+        """One user, when there was an event that the operator watches for, or its time came."""
         name = user.metadata.name
-        found = self._api.find(Ref(SECRET, NAMESPACE, name), Secret)
-        password = (found.values().get("password") if found is not None else "") or secrets.token_urlsafe(24)
-        if self._set.get(name) != password:
-            self._admin.set_passwords({name: password})
-            self._admin.allow(permissions(user))
-            self._set[name] = password
+        secret = self._api.find(Ref(SECRET, NAMESPACE, name), Secret)
+        event = (user.metadata.generation, user.metadata.annotations, secret and secret.data, self._round())
+        if self._taken_up.get(name) == event:
+            return
+        try:
+            password = self._password(user, secret)
+        except _NotReadyError as error:
+            self._say(user, "NotReady", str(error))
+            return
+        self._admin.set_passwords({name: password})
+        self._grant(name, user.permissions())
+        self._keep(user, password, secret)
+        self._say(user, "Ready")
+        self._taken_up[name] = event
+
+    def _round(self) -> int:
+        return int(time.monotonic() // _EVERYTHING_S)
+
+    def _password(self, user: KafkaUser, secret: Secret | None) -> str:
+        if (given := user.spec.authentication.password) is not None:
+            key = given.value_from.secret_key_ref
+            source = self._api.find(Ref(SECRET, NAMESPACE, key.name), Secret)
+            if source is None or not source.values().get(key.key):
+                raise _NotReadyError(f"Secret {key.name} with password {key.key} is not there")
+            return source.values()[key.key]
+        return (secret.values().get("password") if secret is not None else "") or secrets.token_urlsafe(24)
+
+    def _grant(self, name: str, wanted: frozenset[Acl]) -> None:
+        if surplus := self._granted.get(name, frozenset()) - wanted:
+            self._admin.forbid(list(surplus))
+        self._admin.allow(list(wanted))
+        self._granted[name] = wanted
+
+    def _keep(self, user: KafkaUser, password: str, secret: Secret | None) -> None:
+        """The user's Secret."""
+        name = user.metadata.name
         jaas = (
             f'org.apache.kafka.common.security.scram.ScramLoginModule required username="{name}" password="{password}";'
         )
         values = {"password": password, "sasl.jaas.config": jaas}
-        if found is None or found.values() != values:
+        if secret is None or secret.values() != values:
             annotations = user.spec.template.secret.metadata.annotations
-            self._put(name, values, annotations, {"strimzi.io/kind": "KafkaUser", "strimzi.io/cluster": "torghut"})
-            ready = {"type": "Ready", "status": "True"}
-            self._api.patch(
-                Ref(KAFKA_USER, NAMESPACE, name),
-                {"status": {"username": name, "secret": name, "conditions": [ready]}},
-                "status",
-            )
+            self._put(name, values, annotations, {_KIND: "KafkaUser", "strimzi.io/cluster": "torghut"})
+
+    def _say(self, user: KafkaUser, condition: str, message: str = "") -> None:
+        name = user.metadata.name
+        conditions = [{"type": condition, "status": "True", **({"message": message} if message else {})}]
+        status = {"username": name, "secret": name, "conditions": conditions}
+        self._api.patch(
+            Ref(KAFKA_USER, NAMESPACE, name),
+            {"status": {**status, "observedGeneration": user.metadata.generation}},
+            "status",
+        )
+
+    def _remove_others(self, names: set[str]) -> None:
+        """What is left of users whose KafkaUser went."""
+        for secret in self._api.list(SECRET, NAMESPACE, Secret, f"{_KIND}=KafkaUser"):
+            name = secret.metadata.name
+            if name not in names:
+                self._admin.remove_user(name)
+                self._admin.forget_permissions(name)
+                self._taken_up.pop(name, None)
+                self._granted.pop(name, None)
+                self._api.delete(Ref(SECRET, NAMESPACE, name))
 
     def _reflect(self) -> None:
-        for secret in self._api.list(SECRET, NAMESPACE, Secret):
-            for namespace in filter(None, secret.metadata.annotations.get(_AUTO, "").split(",")):
-                copy = self._api.find(Ref(SECRET, namespace, secret.metadata.name), Secret)
-                if copy is None or copy.data != secret.data:
-                    reflects = {f"{_REFLECTOR}/reflects": f"{NAMESPACE}/{secret.metadata.name}"}
-                    self._put(secret.metadata.name, secret.values(), reflects, {}, namespace)
+        sources = {secret.metadata.name: secret for secret in self._api.list(SECRET, NAMESPACE, Secret)}
+        for name, source in sources.items():
+            for namespace in filter(None, source.metadata.annotations.get(_AUTO, "").split(",")):
+                copy = self._api.find(Ref(SECRET, namespace, name), Secret)
+                version = source.metadata.resource_version
+                if copy is None or copy.metadata.annotations.get(_VERSION) != version:
+                    told = {_REFLECTS: f"{NAMESPACE}/{name}", _VERSION: version}
+                    self._put(name, source.values(), told, {}, namespace)
+        for copy in self._api.list(SECRET, CLIENTS, Secret):
+            namespace, _, name = copy.metadata.annotations.get(_REFLECTS, "").partition("/")
+            if namespace == NAMESPACE and name not in sources:
+                self._api.delete(Ref(SECRET, CLIENTS, copy.metadata.name))
 
     def _put(
         self,

@@ -22,6 +22,7 @@ from tests.integration.apiservers import SPACE, prepared_server
 from tests.integration.played_nodes import PlayedNode, forwarder_pod, machine_address, playing, start_pod
 from tests.unit.deploy.built import of_kind
 from tools.deploy.apiserver import ApiServer, ApiServerError, kubeconfig
+from tools.deploy.generate import kafka_user
 from tools.deploy.overlays import DEPLOY
 from tools.deploy.programs import KUSTOMIZE
 
@@ -36,11 +37,14 @@ from torghut.platform.golang import program_path
 from torghut.platform.kubernetes.access import log_in
 from torghut.platform.kubernetes.api import DEPLOYMENT, POD, SECRET, Api, Ref
 from torghut.platform.kubernetes.objects import Deployment, Pod, Secret
+from torghut.platform.kubernetes.strimzi import KafkaUser
 from torghut.platform.waiting import wait_until
 from torghut.runbooks.ports import Change
 from torghut.stack.home import Home
+from torghut.targets.kubernetes.names import KAFKA, passwords, user_ref
 from torghut.targets.kubernetes.place import Choice, Place
 from torghut.targets.kubernetes.target import ports, runner_in
+from torghut.wire.topics import Role
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -52,7 +56,7 @@ OVERLAY = "deploy/overlays/drill"
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with prepared_server(tmp_path_factory.mktemp("api")) as running:
         running.apply(of_kind("drill", "ServiceAccount", "Role", "RoleBinding"))
-        running.apply(of_kind("drill", "ConfigMap", "SealedSecret", "Deployment"))
+        running.apply(of_kind("drill", "ConfigMap", "SealedSecret", "Deployment", "KafkaUser"))
         yield running
 
 
@@ -266,7 +270,8 @@ def test_the_keys_in_force_are_told_apart_by_digest(place: Place, server: ApiSer
         ("create", "pods", "no"),
         ("create", "pods/exec", "no"),
         ("get", "secrets/torghut-alpaca", "yes"),
-        ("get", "secrets/torghut-forwarder", "no"),
+        ("get", "secrets/torghut-ta", "no"),
+        ("patch", "secrets/torghut-forwarder", "yes"),
         ("list", "secrets", "no"),
         ("patch", "secrets/torghut-alpaca", "no"),
         ("patch", "sealedsecrets.bitnami.com/torghut-alpaca", "yes"),
@@ -282,6 +287,51 @@ def test_who_runs_procedures_may_do_what_they_do(server: ApiServer, verb: str, w
     assert answer == may
 
 
+@pytest.mark.parametrize(
+    ("verb", "what", "may"),
+    [
+        ("create", "kafkausers.kafka.strimzi.io/torghut-forwarder-2", "yes"),
+        ("delete", "kafkausers.kafka.strimzi.io/torghut-forwarder", "yes"),
+        ("create", "kafkausers.kafka.strimzi.io/somebody", "no"),
+        ("patch", "kafkausers.kafka.strimzi.io/torghut-audit", "no"),
+        ("patch", "kafkas.kafka.strimzi.io/torghut", "no"),
+        ("patch", "kafkatopics.kafka.strimzi.io/torghut.trades.v1", "yes"),
+        ("delete", "kafkatopics.kafka.strimzi.io/torghut.trades.v1", "no"),
+        ("get", "secrets/torghut-forwarder-passwords", "yes"),
+        ("patch", "secrets/torghut-forwarder", "no"),
+        ("get", "secrets/torghut-cluster-ca", "no"),
+        ("list", "secrets", "no"),
+    ],
+)
+def test_who_runs_procedures_may_do_what_they_do_beside_the_brokers(
+    server: ApiServer, verb: str, what: str, may: str
+) -> None:
+    account = f"--as=system:serviceaccount:{SPACE}:procedures"
+    try:
+        answer = server.kubectl("auth", "can-i", verb, what, account, "--namespace", KAFKA).strip()
+    except ApiServerError:  # kubectl's way of saying no
+        answer = "no"
+    assert answer == may
+
+
+def test_a_second_user_is_made_and_removed_by_the_rights_of_procedures(place: Place, admin: Api) -> None:
+    ref = user_ref("torghut-forwarder-2")
+    place.api.apply(ref, kafka_user_of(ref.name))
+    assert admin.find(ref, KafkaUser) is not None
+    place.api.delete(ref)
+    assert admin.find(ref, KafkaUser) is None
+
+
+def kafka_user_of(name: str) -> dict[str, Any]:
+    """The manifest of a user, whether it is there or not."""
+    return kafka_user(Role.FORWARDER, name, passwords(Role.FORWARDER))
+
+
+def test_no_other_user_is_made_by_the_rights_of_procedures(place: Place) -> None:
+    with pytest.raises(KubernetesError, match="kafkauser/kafka/somebody: the API server refused PATCH"):
+        place.api.apply(user_ref("somebody"), kafka_user_of("somebody"))
+
+
 def test_what_the_rights_do_not_allow_is_said_with_the_object(place: Place) -> None:
-    with pytest.raises(KubernetesError, match="secret/torghut/torghut-forwarder: the API server refused GET"):
-        place.api.read(Ref(SECRET, SPACE, "torghut-forwarder"), Secret)
+    with pytest.raises(KubernetesError, match="secret/torghut/torghut-ta: the API server refused GET"):
+        place.api.read(Ref(SECRET, SPACE, "torghut-ta"), Secret)

@@ -14,7 +14,8 @@ from typing import Any, Final
 import yaml
 
 from torghut.platform.flink.configuration import JOB_SETTINGS
-from torghut.platform.kafka.acls import Acl, Resource, acls, username
+from torghut.platform.kafka.acls import Acl, Resource, acls_of, username, usernames
+from torghut.targets.kubernetes.names import AUTHORITY, ROTATED, passwords
 from torghut.wire.topics import TOPICS, Role, Topic
 
 DEPLOY: Final = Path("deploy")
@@ -22,6 +23,8 @@ CLUSTER: Final = "torghut"
 """The Kafka resource's name."""
 CLIENTS_NAMESPACE: Final = "torghut"
 """Where those who use the Kafka users are; their Secrets are reflected there."""
+_PROCEDURES: Final = "procedures"
+_RBAC: Final = "rbac.authorization.k8s.io"
 _API: Final = "kafka.strimzi.io/v1"
 _RESOURCE_TYPES: Final = {
     Resource.TOPIC: "topic",
@@ -49,16 +52,29 @@ def kafka_topic(topic: Topic) -> dict[str, Any]:
     }
 
 
-def kafka_user(role: Role) -> dict[str, Any]:
-    """A KafkaUser with the role's permissions. Its Secret is reflected to where the role's pods are."""
+def kafka_users() -> Iterator[dict[str, Any]]:
+    """Every KafkaUser that there can be. Which of those of a rotated role are there, an overlay's `desired/` says."""
+    for role in Role:
+        if role in ROTATED:
+            yield from (kafka_user(role, user, passwords(role)) for user in usernames(role))
+        else:
+            yield kafka_user(role, username(role), "")
+
+
+def kafka_user(role: Role, user: str, secret: str) -> dict[str, Any]:
+    """A KafkaUser with the role's permissions. Its Secret is reflected to where the role's pods are.
+
+    With a `secret` its password is what stands there under its name; without one Strimzi makes it.
+    """
     reflector = "reflector.v1.k8s.emberstack.com"
+    given = {"password": {"valueFrom": {"secretKeyRef": {"name": secret, "key": user}}}} if secret else {}
     return {
         "apiVersion": _API,
         "kind": "KafkaUser",
-        "metadata": {"name": username(role), "labels": {"strimzi.io/cluster": CLUSTER}},
+        "metadata": {"name": user, "labels": {"strimzi.io/cluster": CLUSTER}},
         "spec": {
-            "authentication": {"type": "scram-sha-512"},
-            "authorization": {"type": "simple", "acls": list(_entries(username(role)))},
+            "authentication": {"type": "scram-sha-512", **given},
+            "authorization": {"type": "simple", "acls": list(_entries(acls_of(role, user)))},
             "template": {
                 "secret": {
                     "metadata": {
@@ -75,8 +91,41 @@ def kafka_user(role: Role) -> dict[str, Any]:
     }
 
 
-def _entries(user: str) -> Iterator[dict[str, Any]]:
-    own = [acl for acl in acls() if acl.user == user]
+def procedures() -> Iterator[dict[str, Any]]:
+    """What whoever runs procedures may do beside the brokers, object by object. No Secret is written."""
+    users = [user for role in ROTATED for user in usernames(role)]
+    given = [passwords(role) for role in ROTATED]
+    topics = [topic.name for topic in TOPICS]
+    yield _rbac(
+        "Role",
+        rules=[
+            _rule("kafka.strimzi.io", "kafkausers", ["get", "create", "patch", "delete"], users),
+            _rule("kafka.strimzi.io", "kafkatopics", ["list"]),
+            _rule("kafka.strimzi.io", "kafkatopics", ["get", "create", "patch"], topics),
+            _rule("bitnami.com", "sealedsecrets", ["get", "patch"], given),
+            _rule("", "secrets", ["get"], [*users, *given, AUTHORITY]),
+        ],
+    )
+    yield _rbac(
+        "RoleBinding",
+        roleRef={"apiGroup": _RBAC, "kind": "Role", "name": _PROCEDURES},
+        subjects=[
+            {"kind": "ServiceAccount", "name": _PROCEDURES, "namespace": CLIENTS_NAMESPACE},
+            {"kind": "Group", "name": "torghut-operators", "apiGroup": _RBAC},
+        ],
+    )
+
+
+def _rbac(kind: str, **rest: object) -> dict[str, Any]:
+    return {"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": {"name": _PROCEDURES}, **rest}
+
+
+def _rule(group: str, resource: str, verbs: list[str], names: list[str] | None = None) -> dict[str, Any]:
+    named = {"resourceNames": names} if names else {}
+    return {"apiGroups": [group], "resources": [resource], **named, "verbs": verbs}
+
+
+def _entries(own: Iterable[Acl]) -> Iterator[dict[str, Any]]:
     for (resource, name, prefixed), group in groupby(own, lambda acl: (acl.resource, acl.name, acl.prefixed)):
         yield {
             "resource": {
@@ -111,7 +160,8 @@ def rendered() -> dict[Path, str]:
     kafka = DEPLOY / "components" / "kafka" / "namespaced"
     return {
         kafka / "topics.yaml": _document("torghut.wire.topics", map(kafka_topic, TOPICS)),
-        kafka / "users.yaml": _document("torghut.platform.kafka.acls", map(kafka_user, Role)),
+        kafka / "users.yaml": _document("torghut.platform.kafka.acls", kafka_users()),
+        kafka / "procedures.yaml": _document("torghut.targets.kubernetes.names", procedures()),
         DEPLOY / "base" / "ta" / "configuration.yaml": _document(
             "torghut.platform.flink.configuration", [flink_configuration()]
         ),

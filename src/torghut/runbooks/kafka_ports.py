@@ -111,6 +111,10 @@ class KafkaUsers(Protocol):
 class KafkaRepair(Protocol):
     """Putting the broker back to what the desired state says. Each does nothing when it is so."""
 
+    def of_others(self, cause: Cause) -> str:
+        """Who mends this cause where no procedure does, and how; empty when there is a repair."""
+        ...
+
     def start_broker(self, change: Change) -> None:
         """Run the broker."""
         ...

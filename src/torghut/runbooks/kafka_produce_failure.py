@@ -71,6 +71,8 @@ class KafkaProduceFailure:
             return Basis(facts={"cause": _NONE, "evidence": "every stretch of the way works"}, assumed=("cause",))
         if found.cause in BY_HAND:
             raise PreconditionError(f"{found.cause}: {found.evidence}; to mend: {FIXES[found.cause]}")
+        if others := self.ports.kafka_repair.of_others(found.cause):
+            raise PreconditionError(f"{found.cause}: {found.evidence}; to mend: {others}")
         return Basis(
             facts={"cause": found.cause.value, "evidence": found.evidence, "about": found.about},
             assumed=("cause",),

@@ -109,7 +109,7 @@ class KafkaRotation:
         return {
             f"{role}.old": live,
             f"{role}.old_user": old,
-            f"{role}.new_user": old if way == IN_PLACE else _next(old),
+            f"{role}.new_user": old if way == IN_PLACE else _other(old),
         }
 
     def _read(self, role: str) -> dict[str, str]:
@@ -175,7 +175,7 @@ class KafkaRotation:
 
     def _moved(self, case: Case, role: str) -> SecretChange:
         old, new = case.facts[f"{role}.old"], case.facts[f"{role}.new"]
-        return SecretChange(self.ports, case, f"kafka.{role}", WORKLOADS[role], old, new)
+        return SecretChange(self.ports, case, f"kafka.{role}", WORKLOADS[role], old, new, at_source=True)
 
     def _moving(self, case: Case, role: str) -> Step:
         does = f"the Secret of {role} names {case.facts[f'{role}.new_user']} and the new password"
@@ -243,10 +243,10 @@ def _is_refused(ports: Ports, values: dict[str, str]) -> Seen:
     return Seen(login.accepted is False, login.what)
 
 
-def _next(user: str) -> str:
-    """`torghut-forwarder`, `torghut-forwarder-2`, `torghut-forwarder-3`, ..."""
+def _other(user: str) -> str:
+    """Of two names that take turns the other one: `torghut-forwarder`, `torghut-forwarder-2`, and back."""
     stem, _, number = user.rpartition("-")
-    return f"{stem}-{int(number) + 1}" if number.isdigit() else f"{user}-2"
+    return stem if number.isdigit() else f"{user}-2"
 
 
 def _new(case: Case, role: str) -> dict[str, str]:

@@ -36,7 +36,11 @@ def in_force(secrets: Secrets, name: str, way_out: str = "put it back or commit 
 
 @dataclass(frozen=True)
 class SecretChange:
-    """`secret` of `workload` goes from the values with the digest `old` to those with the digest `new`, in one run."""
+    """`secret` of `workload` goes from the values with the digest `old` to those with the digest `new`, in one run.
+
+    With `at_source` a secret counts as changed when its source is: whoever asks so looks after the copy by a step of
+    its own, before the restart.
+    """
 
     ports: Ports
     case: Case
@@ -44,6 +48,7 @@ class SecretChange:
     workload: str
     old: str
     new: str
+    at_source: bool = False
 
     def sealing(self, name: str, does: str, new: Values, old: Values | None, restart_s: float) -> Step:
         """Bring `new` into force. Undone by `old` and a restart of at most `restart_s`; None: they cannot come back."""
@@ -89,6 +94,8 @@ class SecretChange:
         self.ports.secrets.put(self.secret, values(), Change.of(self.case, f"{which} {self.secret}", token))
 
     def _is(self, digest: str) -> Seen:
-        live, desired = self.ports.secrets.live(self.secret), self.ports.secrets.desired(self.secret)
-        said = f"in force {live}, desired {desired or 'not named'}, wanted {digest}"
-        return Seen(live == desired == digest, said)
+        secrets = self.ports.secrets
+        found = secrets.source(self.secret) if self.at_source else secrets.live(self.secret)
+        desired = secrets.desired(self.secret)
+        where = "at its source" if self.at_source else "in force"
+        return Seen(found == desired == digest, f"{where} {found}, desired {desired or 'not named'}, wanted {digest}")

@@ -38,6 +38,7 @@ class System:
     )
     committed: dict[str, str] = field(default_factory=dict)
     found: list[Found] = field(default_factory=list)
+    of_others: tuple[Cause, ...] = ()
     strays: list[str] = field(default_factory=list)
     count: int = 1
     limited: bool = False
@@ -318,6 +319,9 @@ class _Kafka:
     def written(self, role: str, since_ns: int) -> int:
         assert role == "forwarder"
         return 7 if self.system.ready and since_ns >= 0 else 0
+
+    def of_others(self, cause: Cause) -> str:
+        return "ask Strimzi" if cause in self.system.of_others else ""
 
     def __getattr__(self, name: str) -> Any:
         def mend(*_: object) -> None:

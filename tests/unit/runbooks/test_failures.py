@@ -58,6 +58,14 @@ def test_what_only_its_owner_can_mend_is_named_and_nothing_is_changed(tmp_path: 
     assert system.changes == []
 
 
+def test_what_others_mend_on_a_target_is_told_and_nothing_is_changed(tmp_path: Path) -> None:
+    system = broken(Cause.CONNECT)
+    system.of_others = (Cause.CONNECT,)
+    with pytest.raises(PreconditionError, match="connect: seen so; to mend: ask Strimzi"):
+        mend(Desk(tmp_path), system)
+    assert system.changes == []
+
+
 @pytest.mark.parametrize("cause", Cause)
 def test_the_first_stretch_that_fails_is_blamed_and_none_behind_it(cause: Cause) -> None:
     behind = [other for other in Cause if list(Cause).index(other) >= list(Cause).index(cause)]

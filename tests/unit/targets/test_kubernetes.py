@@ -9,7 +9,9 @@ from tests.unit.deploy.built import overlay
 from tools.deploy.overlays import DEPLOY, OVERLAYS
 
 from torghut.ops.errors import PreconditionError, RefusedError
+from torghut.platform.kafka.acls import username, usernames
 from torghut.targets.kubernetes.desired import SEALED, WORKLOADS, parse, render
+from torghut.targets.kubernetes.names import ROTATED, passwords
 from torghut.targets.kubernetes.secrets import KEYS, digest_of
 from torghut.targets.kubernetes.target import Absent
 
@@ -32,7 +34,9 @@ def test_every_overlay_has_a_value_for_everything_that_procedures_change(name: s
     file = DEPLOY / "overlays" / name / "desired" / "kustomization.yaml"
     found = parse(file.read_bytes(), str(file))
     changed = [f"workload.{workload}.{what}" for workload in WORKLOADS for what in ("count", "token")]
-    assert sorted(found) == sorted([*changed, *(f"secret.{secret}" for secret in SEALED)])
+    digests = [f"secret.{secret}" for secret in (*SEALED, *(f"kafka.{role.value}" for role in ROTATED))]
+    users = [f"kafka.absent.{user}" for role in ROTATED for user in usernames(role)]
+    assert sorted(found) == sorted([*changed, *digests, *users, *(f"kafka.user.{role.value}" for role in ROTATED)])
     assert render(found) == file.read_bytes()
 
 
@@ -41,9 +45,9 @@ def test_a_sealed_secret_has_the_keys_that_procedures_write(name: str) -> None:
     sealed = {
         one["metadata"]["name"]: one["spec"]["encryptedData"] for one in overlay(name) if one["kind"] == "SealedSecret"
     }
-    assert {SEALED[secret][0]: set(keys.values()) for secret, keys in KEYS.items()} == {
-        secret: set(data) for secret, data in sealed.items()
-    }
+    wanted = {SEALED[secret][0]: set(keys.values()) for secret, keys in KEYS.items()}
+    wanted |= {passwords(role): {username(role)} for role in ROTATED}
+    assert wanted == {secret: set(data) for secret, data in sealed.items()}
 
 
 def test_a_digest_follows_the_values_and_not_their_order() -> None:

@@ -50,6 +50,12 @@ def username(role: Role) -> str:
     return f"torghut-{role.value}"
 
 
+def usernames(role: Role) -> tuple[str, str]:
+    """The users that a role can have: a rotation goes from the one to the other, and the next one back."""
+    first = username(role)
+    return first, f"{first}-2"
+
+
 def group_prefix(role: Role, prefix: str = "") -> str:
     """What the role's consumer groups and transactional ids start with. The forwarder has none."""
     return f"{prefix}{username(role)}"

@@ -22,6 +22,7 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
     name: str = ""
     namespace: str = ""
     generation: int = 0
+    resource_version: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     owner_references: tuple[Owner, ...] = ()
@@ -107,6 +108,10 @@ class PodSpec(msgspec.Struct, frozen=True):
 
     containers: tuple[Container, ...] = ()
     volumes: tuple[Volume, ...] = ()
+
+    def variable(self, name: str) -> str:
+        """The value of a variable of its containers; empty when none has it as plain text."""
+        return next((one.value for container in self.containers for one in container.env if one.name == name), "")
 
 
 class Condition(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import yaml
 
 from torghut.ops.errors import RefusedError
@@ -17,7 +18,27 @@ from torghut.platform.kubernetes.api import Ref
 from torghut.targets.kubernetes.place import Place, answers
 
 _DEADLINE_S: Final = 60.0
-_NAME_OF: Final = {"sealedsecret": "SealedSecret", "deployment": "Deployment"}
+_NAME_OF: Final = {
+    "sealedsecret": "SealedSecret",
+    "deployment": "Deployment",
+    "kafkauser": "KafkaUser",
+    "kafkatopic": "KafkaTopic",
+}
+_WHOLE: Final = frozenset({"sealedsecret", "kafkauser", "kafkatopic"})
+"""Kinds whose `spec` nobody but Git writes into: what Git does not say of it is taken away."""
+
+
+class _Specified(msgspec.Struct, frozen=True):
+    spec: dict[str, Any] = {}
+
+
+def surplus(there: object, wanted: object) -> dict[str, Any] | None:
+    """A merge patch that takes away what is there and not wanted; None when there is nothing of that kind."""
+    if not isinstance(there, dict) or not isinstance(wanted, dict):
+        return None
+    within = {name: surplus(there[name], wanted[name]) for name in there.keys() & wanted.keys()}
+    gone: dict[str, Any] = dict.fromkeys(there.keys() - wanted.keys())
+    return {**gone, **{name: patch for name, patch in within.items() if patch is not None}} or None
 
 
 @dataclass(frozen=True)
@@ -33,21 +54,27 @@ class Delivery:
             RefusedError: the overlay does not build, has no such object, or the API server refused it.
             UnavailableError: the API server does not answer.
         """
-        built = self._build()
+        built = self._build() if objects else {}
         for ref in objects:
-            wanted = built.get((_NAME_OF[ref.kind.name], ref.name))
+            wanted = built.get((_NAME_OF[ref.kind.name], ref.namespace, ref.name))
             if wanted is None:
                 raise RefusedError(f"{ref} is not in {self.place.overlay_path}")
             with answers():
+                if ref.kind.name in _WHOLE:
+                    self._take_away(ref, wanted)
                 self.place.api.apply(ref, wanted)
 
-    def _build(self) -> dict[tuple[str, str], Any]:
-        """The overlay's objects in the namespace, by kind and name."""
+    def _take_away(self, ref: Ref, wanted: Any) -> None:  # noqa: ANN401 - an object as YAML has it
+        """What others wrote into its `spec`, since an apply leaves that to them."""
+        there = self.place.api.find(ref, _Specified)
+        if there is not None and (patch := surplus(there.spec, wanted["spec"])) is not None:
+            self.place.api.patch(ref, {"spec": patch})
+
+    def _build(self) -> dict[tuple[str, str, str], Any]:
+        """The overlay's objects, by kind, namespace and name."""
         found = yaml.safe_load_all(_kustomize(str(self.place.repository / self.place.overlay_path)))
         return {
-            (one["kind"], one["metadata"]["name"]): one
-            for one in found
-            if one and one["metadata"].get("namespace") == self.place.namespace
+            (one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]): one for one in found if one
         }
 
 

@@ -15,11 +15,15 @@ import yaml
 
 from torghut.ops.errors import RefusedError
 from torghut.platform.files import write_atomically
-from torghut.platform.kubernetes.api import DEPLOYMENT, SEALED_SECRET, Ref
+from torghut.platform.kafka.acls import usernames
+from torghut.platform.kubernetes.api import DEPLOYMENT, SEALED_SECRET, SECRET, Ref
 from torghut.platform.kubernetes.objects import Deployment
+from torghut.platform.kubernetes.strimzi import KafkaUser
 from torghut.runbooks.ports import Change
 from torghut.targets.kubernetes.delivery import Delivery
+from torghut.targets.kubernetes.names import ROTATED, user_ref
 from torghut.targets.kubernetes.place import Place, answers
+from torghut.wire.topics import Role
 
 WORKLOADS: Final = {"forwarder": "forwarder"}
 """Workload to its Deployment."""
@@ -27,7 +31,9 @@ SEALED: Final = {"alpaca": ("torghut-alpaca", "alpaca.yaml"), "s3": ("torghut-mi
 """Secret to the Secret's name in the cluster and its sealed file in the overlay."""
 RESTARTED_FOR: Final = "torghut/restarted-for"
 """Annotation of a pod: what it was last restarted for."""
-_CONFIG_MAP: Final = "torghut-desired"
+_LATER: Final = ("kafka.", "secret.kafka.")
+"""Values that do not come into force when they are written: users have an order of their own (`kafka_users`), and who
+a workload is comes with its restart."""
 
 _FILE: Final = """\
 # What procedures change (`torghut runbook`), and who changes it by hand while none fits. Each value stands here alone.
@@ -95,18 +101,32 @@ class KubernetesDesired:
             raise RefusedError(f"{self.path} is in no commit of {self.place.repository}: commit it first")
         return parse(content, f"{self.path} in {self.place.repository}")
 
+    def user(self, role: Role) -> str:
+        """The Kafka user that a role's workload is, as committed."""
+        return self.committed().get(f"kafka.user.{role.value}") or usernames(role)[0]
+
     def live(self) -> Mapping[str, str]:
         """What is so in the cluster, of everything that the file names."""
         found = {}
         for workload, name in WORKLOADS.items():
             with answers():
                 deployment = self.place.api.read(self.place.ref(DEPLOYMENT, name), Deployment)
+            template = deployment.spec.template
             found[f"workload.{workload}.count"] = str(deployment.spec.replicas)
-            found[f"workload.{workload}.token"] = deployment.spec.template.metadata.annotations.get(RESTARTED_FOR, "")
-        for secret in SEALED:
-            if self.committed().get(f"secret.{secret}"):
+            found[f"workload.{workload}.token"] = template.metadata.annotations.get(RESTARTED_FOR, "")
+            found[f"kafka.user.{workload}"] = template.spec.variable("KAFKA_USERNAME")
+        committed = self.committed()
+        for secret in (*SEALED, *(f"kafka.{role.value}" for role in ROTATED)):
+            if committed.get(f"secret.{secret}"):
                 found[f"secret.{secret}"] = self.digest(secret)
-        return found
+        return found | self._users()
+
+    def _users(self) -> dict[str, str]:
+        """Which of Kafka's users are not there."""
+        names = [user for role in ROTATED for user in usernames(role)]
+        with answers():
+            there = {user for user in names if self.place.api.find(user_ref(user), KafkaUser) is not None}
+        return {f"kafka.absent.{user}": "false" if user in there else "true" for user in names}
 
     def drift(self) -> tuple[str, ...]:
         """Where the two differ."""
@@ -125,14 +145,20 @@ class KubernetesDesired:
         """
         self.write(values, {}, change)
 
-    def write(self, values: Mapping[str, str], files: Mapping[str, bytes], change: Change) -> None:
-        """The same, with other files of the overlay (path below it to content) in the same commit."""
-        objects = [self._object(name) for name in values]
-        if unknown := [name for name, found in zip(values, objects, strict=True) if found is None]:
+    def write(
+        self, values: Mapping[str, str], files: Mapping[str, bytes], change: Change, also: tuple[Ref, ...] = ()
+    ) -> None:
+        """The same, with other files of the overlay (path below it to content) in the same commit.
+
+        `also` are objects that the files are about, and that come into force with them.
+        """
+        about = [self._object(name) for name in values]
+        if unknown := [name for name, found in zip(values, about, strict=True) if found is None]:
             raise RefusedError(f"{', '.join(unknown)}: nothing that procedures change on Kubernetes yet")
         content = render({**self.committed(), **values})
         changed = {self.path: content, **{f"{self.place.overlay_path}/{path}": body for path, body in files.items()}}
-        wanted = tuple(dict.fromkeys(found for found in objects if found is not None))
+        now = [ref for name, ref in zip(values, about, strict=True) if ref is not None and not name.startswith(_LATER)]
+        wanted = tuple(dict.fromkeys((*now, *also)))
         if change.emergency:
             with answers():
                 for path, body in changed.items():
@@ -149,7 +175,13 @@ class KubernetesDesired:
             return self.place.ref(SEALED_SECRET, SEALED[rest][0])
         if kind == "workload" and (workload := rest.rpartition(".")[0]) in WORKLOADS:
             return self.place.ref(DEPLOYMENT, WORKLOADS[workload])
-        return None
+        what, _, who = rest.partition(".")
+        if (kind, what) == ("kafka", "absent"):
+            return next((user_ref(who) for role in ROTATED if who in usernames(role)), None)
+        role = next((role for role in ROTATED if role.value == who), None)
+        if (kind, what) == ("kafka", "user") and role:
+            return self.place.ref(DEPLOYMENT, WORKLOADS[role.value])
+        return self.place.ref(SECRET, self.user(role)) if (kind, what) == ("secret", "kafka") and role else None
 
 
 def describe(change: Change) -> str:

@@ -1,4 +1,4 @@
-"""Secrets: sealed in Git, opened by the cluster's controller, told apart by digests."""
+"""Secrets: sealed in Git, opened by the cluster's controller, told apart by digests. Kafka's are in `kafka_secrets`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torghut.ops.errors import RefusedError
 from torghut.platform.kubernetes.api import SECRET
 from torghut.platform.kubernetes.objects import Secret
 from torghut.platform.kubernetes.sealing import Sealer
-from torghut.runbooks.ports import Change
+from torghut.runbooks.ports import Change, Secrets
 from torghut.targets.kubernetes.desired import SEALED, KubernetesDesired
 from torghut.targets.kubernetes.place import Place, answers
 
@@ -50,8 +50,8 @@ def read(place: Place, name: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class KubernetesSecrets:
-    """The secrets of an installation."""
+class SealedSecrets:
+    """Those that pods read as they were sealed."""
 
     place: Place
     state: KubernetesDesired
@@ -91,3 +91,43 @@ class KubernetesSecrets:
     def restore(self, name: str, change: Change) -> None:
         """Bring into force what is sealed in Git."""
         self.state.apply({f"secret.{name}": self.desired(name)}, change)
+
+
+@dataclass(frozen=True)
+class KubernetesSecrets:
+    """The secrets of an installation: those whose name starts with `prefix` are others than the rest."""
+
+    rest: Secrets
+    prefix: str
+    others: Secrets
+
+    def digest_of(self, values: Mapping[str, str]) -> str:
+        """The digest of these values."""
+        return digest_of(values)
+
+    def desired(self, name: str) -> str:
+        """The digest that the newest commit names."""
+        return self._of(name).desired(name)
+
+    def live(self, name: str) -> str:
+        """The digest of what pods mount."""
+        return self._of(name).live(name)
+
+    def read(self, name: str) -> Mapping[str, str]:
+        """The values in force."""
+        return self._of(name).read(name)
+
+    def source(self, name: str) -> str:
+        """The digest at its origin."""
+        return self._of(name).source(name)
+
+    def put(self, name: str, values: Mapping[str, str], change: Change) -> None:
+        """Seal, commit, bring into force."""
+        self._of(name).put(name, values, change)
+
+    def restore(self, name: str, change: Change) -> None:
+        """Bring into force what the origin has."""
+        self._of(name).restore(name, change)
+
+    def _of(self, name: str) -> Secrets:
+        return self.others if name.startswith(self.prefix) else self.rest

@@ -21,12 +21,17 @@ from torghut.runbooks.catalogue import procedures
 from torghut.runbooks.ports import Ports
 from torghut.stack.home import Home
 from torghut.targets.kubernetes.anchor import GitAnchor
+from torghut.targets.kubernetes.brokers import Brokers
 from torghut.targets.kubernetes.delivery import Delivery
 from torghut.targets.kubernetes.desired import KubernetesDesired
 from torghut.targets.kubernetes.feed import KubernetesFeed
+from torghut.targets.kubernetes.kafka_probe import KubernetesKafkaProbe
+from torghut.targets.kubernetes.kafka_repair import AUTHORITY_IS_STRIMZIS, KubernetesKafkaRepair
+from torghut.targets.kubernetes.kafka_secrets import PREFIX, KafkaSecrets
+from torghut.targets.kubernetes.kafka_users import KubernetesKafkaUsers
 from torghut.targets.kubernetes.lock import LeaseLock
 from torghut.targets.kubernetes.place import Choice, Place
-from torghut.targets.kubernetes.secrets import KubernetesSecrets, digest_of, read
+from torghut.targets.kubernetes.secrets import KubernetesSecrets, SealedSecrets
 from torghut.targets.kubernetes.status import KubernetesStatus
 from torghut.targets.kubernetes.witness import NotCounted
 from torghut.targets.kubernetes.workloads import KubernetesWorkloads
@@ -34,35 +39,44 @@ from torghut.targets.kubernetes.workloads import KubernetesWorkloads
 
 @dataclass(frozen=True)
 class Absent:
-    """A port that this target does not have yet: whoever uses it is told before anything is changed."""
+    """A port that this target does not have: whoever uses it is told before anything is changed."""
 
     what: str
+    instead: str = "--target kubernetes does not have this yet"
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - it stands in for every port
         """Any request of the port."""
 
         def refuse(*_: object, **__: object) -> NoReturn:
-            raise PreconditionError(f"{self.what}: --target kubernetes does not have this yet, nothing was changed")
+            raise PreconditionError(f"{self.what}: nothing was changed; {self.instead}")
 
         return refuse
 
 
 def ports(place: Place) -> Ports:
     """What procedures see of an installation."""
-    desired = KubernetesDesired(place, Delivery(place), lambda name: digest_of(read(place, name)))
-    kafka: Any = Absent("Kafka's users, permissions and topics")
+    return ports_over(place, Brokers(place), Sealer(place.api))
+
+
+def ports_over(place: Place, brokers: Brokers, sealer: Sealer) -> Ports:
+    """The same, where the way to the brokers and the sealing are given."""
+    desired = KubernetesDesired(place, Delivery(place), lambda name: secrets.live(name))  # noqa: PLW0108 - made below
+    users = KubernetesKafkaUsers(place, desired, sealer, brokers)
+    kafka_secrets = KafkaSecrets(place, desired, users)
+    secrets = KubernetesSecrets(SealedSecrets(place, desired, sealer), PREFIX, kafka_secrets)
+    authority: Any = Absent("the brokers' authority is Strimzi's", AUTHORITY_IS_STRIMZIS)
     store: Any = Absent("the store's users")
     job: Any = Absent("the Flink job")
     return Ports(
         desired=desired,
-        secrets=KubernetesSecrets(place, desired, Sealer(place.api)),
+        secrets=secrets,
         workloads=KubernetesWorkloads(place, desired),
         feed=KubernetesFeed(place),
         status=KubernetesStatus(place),
-        kafka=kafka,
-        kafka_users=kafka,
-        kafka_authority=kafka,
-        kafka_repair=kafka,
+        kafka=KubernetesKafkaProbe(place, brokers, kafka_secrets, users),
+        kafka_users=users,
+        kafka_authority=authority,
+        kafka_repair=KubernetesKafkaRepair(place, kafka_secrets, users),
         store=store,
         job=job,
         lag=job,

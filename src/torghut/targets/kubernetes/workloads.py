@@ -18,6 +18,8 @@ from torghut.targets.kubernetes.status import said_by
 
 _ROLES: Final = {"forwarder": SEALED["alpaca"][0]}
 """Workload to the Secret that makes a pod one of its kind: whoever has these keys can take the account's connection."""
+_UNKNOWN: Final = {"job": "ta"}
+"""Workload that procedures do not know here yet, to the label of its pods: told if there are any."""
 _MOST: Final = 20
 
 
@@ -34,10 +36,12 @@ class KubernetesWorkloads:
 
     def instances(self, workload: str) -> tuple[Instance, ...]:
         """The pods of its Deployment. Until the controller has taken up the newest wish, none of them is ready."""
+        if workload in _UNKNOWN and not self._pods(_UNKNOWN[workload]):
+            return ()
         deployment = self._deployment(workload)
         current = deployment.status.observed_generation >= deployment.metadata.generation
         wanted = deployment.spec.template.metadata.annotations.get(RESTARTED_FOR, "")
-        pods = [pod for pod in self._pods(workload) if self._declared(pod, workload) and not pod.over]
+        pods = [pod for pod in self._pods(WORKLOADS[workload]) if self._declared(pod, workload) and not pod.over]
         return tuple(self._instance(pod, wanted, current=current) for pod in pods)
 
     def restart(self, workload: str, change: Change) -> None:
@@ -67,7 +71,7 @@ class KubernetesWorkloads:
         """Lines of its pods' logs since then with one of the words."""
         since = datetime.fromtimestamp(since_ns / 1e9, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         with answers():
-            pods = [pod for pod in self._pods(workload) if pod.since_ns]
+            pods = [pod for pod in self._pods(WORKLOADS[workload]) if pod.since_ns]
             logs = [self.place.api.log(self.place.ref(POD, pod.metadata.name), since) for pod in pods]
         lines = (line for log in logs for line in log.splitlines())
         return tuple(line for line in lines if any(word in line for word in words))[-_MOST:]
@@ -90,14 +94,13 @@ class KubernetesWorkloads:
 
     def _deployment(self, workload: str) -> Deployment:
         if workload not in WORKLOADS:
-            raise RefusedError(f"{workload} is no workload that procedures know on Kubernetes yet")
+            raise RefusedError(f"{workload} is no workload that procedures know on Kubernetes yet: leave it out")
         with answers():
             return self.place.api.read(self.place.ref(DEPLOYMENT, WORKLOADS[workload]), Deployment)
 
-    def _pods(self, workload: str) -> tuple[Pod, ...]:
-        selector = f"app.kubernetes.io/name={WORKLOADS[workload]}"
+    def _pods(self, name: str) -> tuple[Pod, ...]:
         with answers():
-            return self.place.api.list(POD, self.place.namespace, Pod, selector)
+            return self.place.api.list(POD, self.place.namespace, Pod, f"app.kubernetes.io/name={name}")
 
     def _strays(self, workload: str) -> tuple[Pod, ...]:
         if workload not in _ROLES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,7 @@ from torghut.ops.errors import UnavailableError
 from torghut.platform.errors import PlatformError
 from torghut.platform.kafka.acls import Acl, acls_of
 from torghut.platform.kafka.admin import Admin
-from torghut.platform.kafka.probe import Trouble, parse_servers, try_login, try_tls, try_way
-from torghut.platform.kafka.reader import ReadError, TopicReader
+from torghut.platform.kafka.probe import try_tls, try_way
 from torghut.runbooks.kafka_ports import Cause, Found, Login
 from torghut.runbooks.ports import Change
 from torghut.stack.document import KafkaEndpoint, StackDocument, running_document
@@ -23,14 +22,11 @@ from torghut.stack.errors import StackError
 from torghut.stack.home import Home
 from torghut.stack.provision import admin_of
 from torghut.stack.running import RunningStack
+from torghut.targets.kafka_clients import each_broker, judge, log_in, read_since, words
 from torghut.targets.local.quota import LocalQuota
 from torghut.targets.local.secrets import LocalSecrets
 from torghut.wire.topics import TOPICS, Role, full_name
 
-SMALLEST_LIMIT: Final = 1_000_000
-"""Bytes that a topic must take at least: Alpaca's messages are small, batches of them are not."""
-
-_A_FEW: Final = 20
 _LEAST_FREE: Final = 64 * 1024 * 1024
 
 
@@ -75,7 +71,7 @@ class LocalKafkaUsers:
     def permitted(self, user: str, role: str) -> tuple[str, ...]:
         """What the role needs and the user lacks."""
         with asking():
-            return tuple(map(_words, self._admin().lacking(role_acls(self.home, role, user))))
+            return tuple(map(words, self._admin().lacking(role_acls(self.home, role, user))))
 
     def remove(self, user: str, change: Change) -> None:  # noqa: ARG002 - as above
         """Delete the user and its permissions."""
@@ -89,12 +85,7 @@ class LocalKafkaUsers:
         with asking():
             environment = RunningStack(self.home).environment("audit")
             client = load(KafkaSettings, environment).client()
-        user = values["username"]
-        client |= {"sasl.username": user, "sasl.password": values["password"]}
-        trouble = try_login(client)
-        if trouble is None:
-            return Login(True, f"{user} logged in")
-        return Login(False if trouble.kind == "login" else None, f"{user}: {trouble.evidence}")
+        return log_in(client, values)
 
     def _admin(self) -> Admin:
         return admin_of(self.home)
@@ -110,12 +101,12 @@ class LocalKafkaProbe:
 
     def way(self) -> tuple[Found, ...]:
         """Name and TCP."""
-        return self._each_broker(try_way)
+        return each_broker(self._endpoint().bootstrap_servers, try_way)
 
     def certificate(self) -> tuple[Found, ...]:
         """TLS against the clients' truststore."""
         ca = Path(self._endpoint().ca_file)
-        return self._each_broker(lambda host, port: try_tls(host, port, ca))
+        return each_broker(self._endpoint().bootstrap_servers, lambda host, port: try_tls(host, port, ca))
 
     def login(self, role: str) -> tuple[Found, ...]:
         """A fresh login; if refused, why: the Secret is another than its source, no such user, a wrong password."""
@@ -148,7 +139,10 @@ class LocalKafkaProbe:
             there = admin.topics()
             settings = admin.topic_settings([name for name in wanted if name in there])
         missing = [Found(Cause.TOPIC_MISSING, f"{name} is not there", name) for name in wanted if name not in there]
-        judged = (_judge(name, there[name], found) for name, found in settings.items())
+        judged = (
+            judge(name, there[name], int(found["min.insync.replicas"]), int(found["max.message.bytes"]))
+            for name, found in settings.items()
+        )
         return (*missing, *(found for found in judged if found is not None))
 
     def written(self, role: str, since_ns: int) -> int:
@@ -156,10 +150,7 @@ class LocalKafkaProbe:
         with asking():
             kafka = RunningStack(self.home).kafka("audit")
             names = [full_name(topic, kafka.topic_prefix) for topic in TOPICS if topic.writer.value == role]
-            try:
-                return _read_since(kafka.client(), names, since_ns // 1_000_000)
-            except ReadError as error:
-                raise UnavailableError(str(error)) from error
+            return read_since(kafka.client(), names, since_ns)
 
     def space(self) -> tuple[Found, ...]:
         """Quotas on the forwarder's user; the disk is this machine's, and full when the broker says so in its log."""
@@ -167,12 +158,6 @@ class LocalKafkaProbe:
         limits = LocalQuota(self.home).limits(user)
         found = [Found(Cause.QUOTA, f"{user} is limited: {limits}", user)] if limits else []
         return (*found, *_full_disk(self.home))
-
-    def _each_broker(self, attempt: Callable[[str, int], Trouble | None]) -> tuple[Found, ...]:
-        tried = ((server, attempt(*server)) for server in parse_servers(self._endpoint().bootstrap_servers))
-        return tuple(
-            Found(Cause(trouble.kind), trouble.evidence, f"{host}:{port}") for (host, port), trouble in tried if trouble
-        )
 
     def _document(self) -> StackDocument:
         document = running_document(self.home)
@@ -182,30 +167,6 @@ class LocalKafkaProbe:
 
     def _endpoint(self) -> KafkaEndpoint:
         return self._document().kafka
-
-
-def _words(entry: Acl) -> str:
-    return f"{entry.operation.value} {entry.resource.value} {entry.name}{'*' if entry.prefixed else ''}"
-
-
-def _judge(name: str, replicas: tuple[int, int], settings: Mapping[str, str]) -> Found | None:
-    in_sync, leaderless = replicas
-    wanted, limit = int(settings["min.insync.replicas"]), int(settings["max.message.bytes"])
-    if leaderless:
-        return Found(Cause.TOPIC_REPLICAS, f"{name}: {leaderless} partitions have no leader", name)
-    if in_sync < wanted:
-        return Found(Cause.TOPIC_REPLICAS, f"{name}: {in_sync} replicas in sync, min.insync.replicas {wanted}", name)
-    if limit < SMALLEST_LIMIT:
-        return Found(Cause.TOPIC_SIZE, f"{name} takes records of up to {limit} bytes", name)
-    return None
-
-
-def _read_since(client: Mapping[str, object], names: list[str], since_ms: int) -> int:
-    with TopicReader(client, names) as reader:
-        partitions = reader.partitions()
-        start, ends = reader.offsets_at(partitions, since_ms), reader.ends(partitions)
-        stop = {partition: min(high, start[partition] + _A_FEW) for partition, (_, high) in ends.items()}
-        return sum(1 for _ in reader.read(start, stop, stall_s=10.0))
 
 
 def _full_disk(home: Home) -> tuple[Found, ...]:

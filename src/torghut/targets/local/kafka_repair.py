@@ -8,6 +8,7 @@ from torghut.platform.kafka.admin import Admin
 from torghut.platform.kafka.authority import FIRST, UNKNOWN, Authorities
 from torghut.platform.kafka.certificates import CertificateFiles
 from torghut.platform.kafka.probe import parse_servers
+from torghut.runbooks.kafka_ports import Cause
 from torghut.runbooks.ports import Change
 from torghut.stack.home import Home
 from torghut.stack.provision import admin_of
@@ -27,6 +28,10 @@ class LocalKafkaRepair:
     state: LocalDesired
     secrets: LocalSecrets
     users: LocalKafkaUsers
+
+    def of_others(self, cause: Cause) -> str:  # noqa: ARG002 - there is a repair for each
+        """Nobody else is there to mend anything."""
+        return ""
 
     def start_broker(self, change: Change) -> None:
         """Run it."""

@@ -1,0 +1,332 @@
+"""An API server in memory, with who acts on its objects: sealed-secrets, Strimzi's user operator, reflector, a kubelet.
+
+For tests of what procedures ask and change. The manifests are the real ones, built by kustomize; what is sealed is
+only wrapped, and the broker is a table of passwords and permissions.
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import msgspec
+import yaml
+from tools.deploy.overlays import DEPLOY, objects
+
+from torghut.platform.git import Repository
+from torghut.platform.kafka.acls import Acl
+from torghut.platform.kubernetes import api as kinds
+from torghut.platform.kubernetes.api import Api, Kind, Ref
+from torghut.platform.kubernetes.sealing import Sealer
+from torghut.platform.kubernetes.strimzi import KafkaUser
+from torghut.runbooks.kafka_ports import Found, Login
+from torghut.runbooks.ports import Ports
+from torghut.stack.home import Home
+from torghut.targets.kubernetes.brokers import Brokers
+from torghut.targets.kubernetes.kafka_probe import KubernetesKafkaProbe
+from torghut.targets.kubernetes.kafka_secrets import KafkaSecrets
+from torghut.targets.kubernetes.kafka_users import KubernetesKafkaUsers
+from torghut.targets.kubernetes.place import Place
+from torghut.targets.kubernetes.reflection import REFLECTED
+from torghut.targets.kubernetes.target import ports_over
+
+Thing = dict[str, Any]
+_KINDS = {kind.name: kind for kind in vars(kinds).values() if isinstance(kind, Kind)}
+
+
+def coded(values: Mapping[str, str]) -> dict[str, str]:
+    """As a Secret holds them."""
+    return {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
+
+
+def merged(there: Any, change: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(change, dict):
+        return change
+    base = dict(there) if isinstance(there, dict) else {}
+    for name, value in change.items():
+        if value is None:
+            base.pop(name, None)
+        else:
+            base[name] = merged(base.get(name), value)
+    return base
+
+
+@dataclass
+class PlayedCluster:
+    """The objects by path, and the broker that only the operators know."""
+
+    things: dict[str, Thing] = field(default_factory=dict)
+    users: dict[str, str] = field(default_factory=dict)
+    granted: dict[str, frozenset[Acl]] = field(default_factory=dict)
+    limited: set[str] = field(default_factory=set)
+    stalled: bool = False
+    """Reflector does nothing any more."""
+    sick: bool = False
+    """A forwarder with anything but the first credentials never becomes ready."""
+    restarts: int = 0
+    version: int = 0
+    nudges: dict[str, str] = field(default_factory=dict)
+
+    def api(self) -> Api:
+        """A way in."""
+        return Api(httpx.Client(base_url="https://played", transport=httpx.MockTransport(self.answer)))
+
+    def get(self, ref: Ref) -> Thing | None:
+        return self.things.get(ref.path)
+
+    def put(self, thing: Thing) -> None:
+        """Make an object what it says."""
+        kind = _KINDS[thing["kind"].lower()]
+        self._store(Ref(kind, thing["metadata"].get("namespace", ""), thing["metadata"]["name"]).path, thing)
+
+    def secret(self, namespace: str, name: str) -> dict[str, str]:
+        """A Secret's values."""
+        found = self.get(Ref(kinds.SECRET, namespace, name)) or {"data": {}}
+        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+    # The API server
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        if path.endswith("/proxy/readyz"):
+            return httpx.Response(200, json=self._said())
+        if path.endswith("/log"):
+            return httpx.Response(200, text="")
+        if request.method == "PATCH":
+            apply = "apply" in request.headers["Content-Type"]
+            path = path.removesuffix("/status")
+            if path not in self.things and not apply:
+                return httpx.Response(404, json={"message": "not found"})
+            self._store(path, merged(self.things.get(path, {}), msgspec.json.decode(request.content)))
+            self.act()
+        if request.method == "DELETE":
+            self.things.pop(path, None)
+            self.act()
+            return httpx.Response(200, json={})
+        return self._shown(path, dict([pair.split("=")]) if (pair := request.url.params.get("labelSelector")) else {})
+
+    def _shown(self, path: str, labels: Mapping[str, str]) -> httpx.Response:
+        if path in self.things:
+            return httpx.Response(200, json=self.things[path])
+        all_of_it = [thing for where, thing in self.things.items() if where.rpartition("/")[0] == path]
+        below = [one for one in all_of_it if labels.items() <= one["metadata"].get("labels", {}).items()]
+        is_collection = path.rpartition("/")[2] in {kind.plural for kind in _KINDS.values()}
+        return httpx.Response(200 if is_collection else 404, json={"items": below, "message": f"no {path}"})
+
+    def _store(self, path: str, thing: Thing) -> None:
+        before = self.things.get(path, {})
+        self.version += 1
+        meta = dict(thing["metadata"])
+        meta["resourceVersion"] = str(self.version)
+        meta["generation"] = before.get("metadata", {}).get("generation", 0) + (before.get("spec") != thing.get("spec"))
+        self.things[path] = {**thing, "metadata": meta}
+
+    # Who acts on objects
+
+    def act(self) -> None:
+        """Everybody once, in the order in which they wait for each other."""
+        self._open()
+        self._make_users()
+        if not self.stalled:
+            self._reflect()
+        self._run()
+
+    def _of(self, kind: Kind, namespace: str) -> list[Thing]:
+        return [t for path, t in self.things.items() if path.rpartition("/")[0] == kind.collection(namespace)]
+
+    def _open(self) -> None:
+        for sealed in self._of(kinds.SEALED_SECRET, "kafka"):
+            self.put({"kind": "Secret", "metadata": _named(sealed), "data": dict(sealed["spec"]["encryptedData"])})
+
+    def _make_users(self) -> None:
+        there = {user["metadata"]["name"]: user for user in self._of(kinds.KAFKA_USER, "kafka")}
+        for gone in self.users.keys() - there.keys():
+            del self.users[gone], self.granted[gone]
+            self.things.pop(Ref(kinds.SECRET, "kafka", gone).path, None)
+        for name, user in there.items():
+            self._make_user(name, user)
+
+    def _make_user(self, name: str, thing: Thing) -> None:
+        """On an event of the KafkaUser only: a Secret that it takes its password from is not watched."""
+        known = msgspec.convert(thing, KafkaUser)
+        event = f"{known.metadata.generation} {known.metadata.annotations}"
+        password = known.spec.authentication.password
+        if self.nudges.get(name) == event:
+            return
+        given = password.value_from.secret_key_ref if password else None
+        value = self.secret("kafka", given.name).get(given.key, "") if given else "made-by-strimzi"
+        if not value:
+            return
+        self.nudges[name] = event
+        self.users[name], self.granted[name] = value, known.permissions()
+        (self.limited.add if known.spec.quotas else self.limited.discard)(name)
+        self.put({"kind": "Secret", "metadata": _named(thing), "data": coded({"password": value})})
+        status = {"observedGeneration": known.metadata.generation, "conditions": [{"type": "Ready", "status": "True"}]}
+        self.things[Ref(kinds.KAFKA_USER, "kafka", name).path]["status"] = status
+
+    def _reflect(self) -> None:
+        for source in self._of(kinds.SECRET, "kafka"):
+            meta = source["metadata"]
+            if meta["name"] in {*self.users, "torghut-cluster-ca-cert"}:
+                copy = self.get(Ref(kinds.SECRET, "torghut", meta["name"]))
+                told = copy["metadata"].get("annotations", {}).get(REFLECTED) if copy else None
+                if told is None or told != meta["resourceVersion"]:
+                    annotations = {REFLECTED: meta["resourceVersion"]}
+                    named = {"name": meta["name"], "namespace": "torghut", "annotations": annotations}
+                    self.put({"kind": "Secret", "metadata": named, "data": dict(source["data"])})
+
+    # The forwarder
+
+    def _run(self) -> None:
+        """One pod, made anew whenever its template changed, with the credentials that are mounted then."""
+        deployment = self.get(Ref(kinds.DEPLOYMENT, "torghut", "forwarder"))
+        if deployment is None:
+            return
+        template = deployment["spec"]["template"]
+        pods = self._of(kinds.POD, "torghut")
+        if not pods or pods[0]["template"] != template:
+            self.restarts += 1
+            self._start(template)
+        deployment["status"] = {"observedGeneration": deployment["metadata"]["generation"]}
+
+    def _start(self, template: Thing) -> None:
+        spec = template["spec"]
+        user = next(one["value"] for one in spec["containers"][0]["env"] if one["name"] == "KAFKA_USERNAME")
+        mounted = spec["volumes"][1]["projected"]["sources"][0]["secret"]["name"]
+        owner = {"kind": "ReplicaSet", "name": "forwarder-1", "controller": True}
+        meta = {**template["metadata"], "name": "forwarder-1", "namespace": "torghut", "ownerReferences": [owner]}
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.things = {path: thing for path, thing in self.things.items() if "/pods/" not in path}
+        self.put(
+            {
+                "kind": "Pod",
+                "metadata": meta,
+                "spec": spec,
+                "template": template,
+                "login": {"username": user, "password": self.secret("torghut", mounted).get("password", "")},
+                "status": {
+                    "phase": "Running",
+                    "conditions": [{"type": "Ready", "status": "True"}],
+                    "containerStatuses": [{"state": {"running": {"startedAt": now}}}],
+                },
+            }
+        )
+
+    @property
+    def pod(self) -> Thing:
+        (found,) = self._of(kinds.POD, "torghut")
+        return found
+
+    def reason(self) -> str:
+        """How the forwarder is."""
+        login = self.pod["login"]
+        if self.users.get(login["username"]) != login["password"]:
+            return "kafka_auth"
+        if self.sick and login != FIRST:
+            return "starting"
+        return "kafka_full" if login["username"] in self.limited else "ok"
+
+    def _said(self) -> Thing:
+        reason = self.reason()
+        ready = {"type": "Ready", "status": "True" if reason == "ok" else "False"}
+        self.pod["status"]["conditions"] = [ready]
+        status = "healthy" if reason == "ok" else "error"
+        return {
+            "component": "forwarder", "instance": "forwarder-1", "status": status, "reason": reason, "detail": "",
+            "attempt": 0, "lag_ms": 1.0, "role": "active", "ts": time.time_ns(),
+        }  # fmt: skip
+
+
+FIRST = {"username": "torghut-forwarder", "password": "the-first-password"}
+
+
+def _named(thing: Thing) -> Thing:
+    return {"name": thing["metadata"]["name"], "namespace": thing["metadata"]["namespace"]}
+
+
+@dataclass(frozen=True)
+class Wrapper(Sealer):
+    """Wraps instead of sealing."""
+
+    def seal(self, secret: Ref, values: Mapping[str, str]) -> bytes:
+        meta = {"name": secret.name, "namespace": secret.namespace}
+        spec = {"encryptedData": coded(values), "template": {"metadata": meta}}
+        one = {"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": meta, "spec": spec}
+        return yaml.safe_dump(one).encode()
+
+
+@dataclass(frozen=True)
+class Table(Brokers):
+    """The played cluster's table in the brokers' place."""
+
+    cluster: PlayedCluster = field(default_factory=PlayedCluster)
+
+    def login(self, values: Mapping[str, str]) -> Login:
+        accepted = self.cluster.users.get(values["username"]) == values["password"]
+        return Login(accepted, f"{values['username']} {'logged in' if accepted else 'was refused'}")
+
+
+@dataclass(frozen=True)
+class Reached(KubernetesKafkaProbe):
+    """Brokers that are there, with every topic: what a client alone can try is well."""
+
+    cluster: PlayedCluster = field(default_factory=PlayedCluster)
+
+    def way(self) -> tuple[Found, ...]:
+        return ()
+
+    def certificate(self) -> tuple[Found, ...]:
+        return ()
+
+    def topics(self) -> tuple[Found, ...]:
+        return ()
+
+    def written(self, role: str, since_ns: int) -> int:
+        assert since_ns > 0
+        return 7 if role == "forwarder" and self.cluster.reason() == "ok" else 0
+
+
+def installation(directory: Path) -> tuple[Place, PlayedCluster]:
+    """The overlay `drill` in a cluster, all well, and the clone that says so."""
+    shutil.copytree(DEPLOY, directory / "clone" / "deploy")
+    overlay = directory / "clone" / "deploy" / "overlays" / "drill"
+    cluster = PlayedCluster()
+    api = cluster.api()
+    sealed = Wrapper(api).seal(Ref(kinds.SECRET, "kafka", "torghut-forwarder-passwords"), _given(FIRST))
+    (overlay / "secrets" / "kafka-forwarder.yaml").write_bytes(sealed)
+    Repository.make(directory / "clone").commit(("deploy",), "as it is")
+    wanted = {"SealedSecret", "KafkaUser", "Deployment", "ConfigMap"}
+    for one in objects("drill", directory / "clone" / "deploy"):
+        if one["kind"] in wanted and one["metadata"]["name"] not in {"sim", "console", "ta-status"}:
+            cluster.put(one)
+    above = {"kind": "Deployment", "name": "forwarder", "controller": True}
+    named = {"name": "forwarder-1", "namespace": "torghut", "ownerReferences": [above]}
+    cluster.put({"kind": "ReplicaSet", "metadata": named})
+    for _ in range(2):
+        cluster.act()
+    cluster.restarts = 0
+    home = Home(directory / "home")
+    home.prepare()
+    access = cast("Any", SimpleNamespace(context="played"))
+    return Place(home, access, api, "torghut", directory / "clone", "drill"), cluster
+
+
+def _given(values: Mapping[str, str]) -> dict[str, str]:
+    return {values["username"]: values["password"]}
+
+
+def ports_of(place: Place, cluster: PlayedCluster) -> Ports:
+    """What procedures see of it."""
+    brokers = Table(place, {}, cluster)
+    made = ports_over(place, brokers, Wrapper(place.api))
+    users = cast("KubernetesKafkaUsers", made.kafka_users)
+    probe = Reached(place, brokers, KafkaSecrets(place, users.state, users), users, cluster)
+    return replace(made, kafka=probe)

@@ -61,12 +61,11 @@ def _text(value: object) -> str:
 class StandIn:
     """One broker and one API server, brought together again and again."""
 
-    def __init__(self, api: Api, places: Places) -> None:
-        connection = internal_connection(PORTS.internal, certificates(places))
+    def __init__(self, api: Api, admin: Admin, client: AdminClient, authority: str) -> None:
         self._api = api
-        self._places = places
-        self._admin = Admin(connection)
-        self._client = AdminClient({**connection, "log_level": 0})
+        self._admin = admin
+        self._client = client
+        self._authority = authority
         self._taken_up: dict[str, tuple[object, ...]] = {}
         self._granted: dict[str, frozenset[Acl]] = {}
 
@@ -78,7 +77,7 @@ class StandIn:
         for user in users:
             self._user(user)
         self._remove_others({user.metadata.name for user in users})
-        self._put(AUTHORITY, {"ca.crt": certificates(self._places).ca.read_text()}, {_AUTO: CLIENTS}, {})
+        self._put(AUTHORITY, {"ca.crt": self._authority}, {_AUTO: CLIENTS}, {})
         self._reflect()
 
     def _topics(self) -> None:
@@ -131,7 +130,8 @@ class StandIn:
     def _grant(self, name: str, wanted: frozenset[Acl]) -> None:
         if surplus := self._granted.get(name, frozenset()) - wanted:
             self._admin.forbid(list(surplus))
-        self._admin.allow(list(wanted))
+        if wanted:
+            self._admin.allow(list(wanted))
         self._granted[name] = wanted
 
     def _keep(self, user: KafkaUser, password: str, secret: Secret | None) -> None:
@@ -216,7 +216,14 @@ class StandIn:
 def main(arguments: list[str]) -> int:
     """Go on until told to leave; what goes wrong is told, and tried again."""
     places = Places(Path(arguments[0]))
-    standin = StandIn(Api(log_in(kubeconfig=places.kubeconfig).client()), places)
+    files = certificates(places)
+    connection = internal_connection(PORTS.internal, files)
+    standin = StandIn(
+        Api(log_in(kubeconfig=places.kubeconfig).client()),
+        Admin(connection),
+        AdminClient({**connection, "log_level": 0}),
+        files.ca.read_text(),
+    )
     wait_until(lambda: _once(standin.reconcile), _FOR_EVER_S, "the end", _EVERY_S)
     return 0
 

@@ -18,6 +18,7 @@ from typing import Any, cast
 import httpx
 import msgspec
 import yaml
+from tests.unit.ops.world import Fuse
 from tools.deploy.overlays import DEPLOY, objects
 
 from torghut.platform.git import Repository
@@ -67,6 +68,7 @@ class PlayedCluster:
     users: dict[str, str] = field(default_factory=dict)
     granted: dict[str, frozenset[Acl]] = field(default_factory=dict)
     limited: set[str] = field(default_factory=set)
+    fuse: Fuse = field(default_factory=Fuse)
     stalled: bool = False
     """Reflector does nothing any more."""
     sick: bool = False
@@ -95,6 +97,13 @@ class PlayedCluster:
     # The API server
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        self.fuse.spark()
+        answer = self._answer(request)
+        if request.method != "GET":
+            self.fuse.spark()
+        return answer
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
         if path.endswith("/proxy/readyz"):
             return httpx.Response(200, json=self._said())

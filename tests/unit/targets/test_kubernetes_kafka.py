@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.unit.ops.world import Desk, Yes
+from tests.unit.ops.world import Desk, Killed, Yes
 from tests.unit.targets.played_cluster import FIRST, PlayedCluster, coded, installation, ports_of
 from tools.deploy.programs import KUSTOMIZE
 
@@ -118,6 +118,35 @@ def test_a_forwarder_that_does_not_come_back_has_its_first_login_again(
     assert rotate(Desk(tmp_path / "desk"), place, cluster, way).phase is Phase.UNDONE
     assert (cluster.pod["login"], cluster.reason()) == (FIRST, "ok")
     assert (cluster.users[USER], OTHER in cluster.users) == (FIRST["password"], False)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("way", [SECOND, IN_PLACE])
+@pytest.mark.parametrize("sick", [False, True])
+def test_killed_at_moments_all_along_and_resumed_it_ends_in_the_new_state_or_the_old_one(
+    tmp_path: Path, place: Place, way: str, *, sick: bool
+) -> None:
+    """Every seventh request to the API server is a moment: each has a run of its own, which takes a second."""
+    del place  # only its programs
+    for moment in range(0, 1000, 7):
+        there, cluster = installation(tmp_path / str(moment))
+        cluster.sick, cluster.fuse.left = sick, moment
+        desk = Desk(tmp_path / str(moment) / "desk")
+        try:
+            rotate(desk, there, cluster, way)
+        except Killed:
+            cluster.fuse.left = None
+            outcome = rotate(desk, there, cluster, way)
+            if not outcome.phase.is_over:
+                outcome = desk.runner(KafkaRotation(ports_of(there, cluster))).resume("r")
+        else:
+            break
+        assert outcome.phase is (Phase.UNDONE if sick else Phase.DONE), (moment, outcome.what)
+        assert (cluster.reason(), cluster.pod["login"] == FIRST) == ("ok", sick), moment
+        assert ports_of(there, cluster).desired.drift() == (), moment
+        there.api.close()
+    assert moment > 50
 
 
 def test_a_copy_that_stalls_is_written_by_hand_when_somebody_says_yes(

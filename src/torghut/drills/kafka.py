@@ -19,7 +19,7 @@ from torghut.drills.scene import Scene
 from torghut.platform.files import PRIVATE, make_private_directory, write_atomically
 from torghut.platform.kafka.acls import Acl, Operation, Resource, acls_of
 from torghut.platform.kafka.admin import Admin
-from torghut.platform.kafka.authority import BROKER, KEYSTORE
+from torghut.platform.kafka.authority import BROKER, KEYSTORE, Authorities
 from torghut.platform.kafka.certificates import CertificateFiles, ensure_certificates, issue
 from torghut.platform.waiting import wait_until
 from torghut.runbooks.doctor import Health
@@ -106,9 +106,10 @@ def _start_broker(scene: Scene, _ports: Ports, _change: Change) -> None:
 
 
 def _expire_certificate(scene: Scene) -> None:
-    files = CertificateFiles(scene.home.secrets / "kafka")
-    store = files.directory / "drill-store.pem"
-    key, certificate = issue(files, datetime.now(UTC) - _LONG_AGO)
+    kafka = CertificateFiles(scene.home.secrets / "kafka")
+    store = kafka.directory / "drill-store.pem"
+    authority = Authorities(kafka).files(ports(scene.home).kafka_authority.serving())
+    key, certificate = issue(authority, datetime.now(UTC) - _LONG_AGO)
     write_atomically(store, key + certificate, PRIVATE)
     _admin(scene).set_broker(BROKER, {KEYSTORE: str(store)})
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from torghut.drills.errors import DrillError
 from torghut.drills.play import wait_steady
+from torghut.drills.scene import Scene
 from torghut.job.launch import NONE
 from torghut.platform.errors import PlatformError
 from torghut.stack.desired import put_back, read_desired
@@ -68,6 +69,7 @@ class OwnGround(Ground):
         up(self.home, Wish(rate=self.rate, ta=job, topic_prefix=prefix, anew=True), self.report)
         admin = RunningStack(self.home).admin()
         admin.delete_topics([name for name in admin.topics() if _OURS.match(name) and not name.startswith(prefix)])
+        Scene(self.home, self.home.root).abandon_all()
         self._begun = time.monotonic()
 
     def prepare(self) -> None:

@@ -13,9 +13,8 @@ from typing import Final
 from torghut.drills.drill import Drill, DrillResult, StepTime
 from torghut.drills.errors import DrillError
 from torghut.drills.meter import SilenceMeter
-from torghut.drills.scene import Scene
+from torghut.drills.scene import OPEN, Scene
 from torghut.ops.report import RunReport
-from torghut.ops.state import Phase
 from torghut.ops.witness import Testimony
 from torghut.platform.waiting import wait_until
 from torghut.stack.home import Home
@@ -26,7 +25,6 @@ from torghut.wire import topics
 _STEADY_S: Final = 180.0
 _DETECT_S: Final = 120.0
 _RECOVER_S: Final = 180.0
-_OPEN: Final = frozenset({Phase.FORWARD, Phase.BACKWARD})
 
 Report = Callable[[str], None]
 
@@ -104,19 +102,19 @@ class _Played:
         pool = ThreadPoolExecutor(1)  # it recovers while the procedure still proves that it did
         recovery = pool.submit(_recovery, scene.stack)
         spoken, self._run = scene.runbook(drill.command(scene))
-        self._why = drill.judge(scene, spoken.code) or ""
         self._report(f"the procedure ended with {spoken.code}: {spoken.stderr.strip().splitlines()[-1:]}")
         at_s = _recovery(scene.stack) if planned else recovery.result()
         pool.shutdown(wait=False)
+        if at_s is not None:
+            self._recovered_s = at_s - begun
+        self._why = drill.judge(scene, spoken.code) or ""
         if at_s is None:
             self._why = self._why or "the stack did not come back; see `torghut status`"
-        else:
-            self._recovered_s = at_s - begun
 
     def put_back(self) -> None:
         """As it was found: no run that is open, no condition."""
         try:
-            if self._run is not None and self._run.phase in _OPEN:
+            if self._run is not None and self._run.phase in OPEN:
                 self._scene.close(self._run.id)
         finally:
             self._drill.restore(self._scene)

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from torghut.drills.errors import DrillError
 from torghut.ops.report import RunReport
+from torghut.ops.state import Phase
 from torghut.sim import ControlError
 from torghut.sim.control import SimControl
 from torghut.stack.errors import StackError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _COMMAND_DEADLINE_S = 900.0
+OPEN: Final = frozenset({Phase.FORWARD, Phase.BACKWARD})
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,13 @@ class Scene:
             return spoken, msgspec.json.decode(spoken.stdout, type=RunReport)
         except msgspec.DecodeError:
             return spoken, None
+
+    def abandon_all(self) -> None:
+        """Close the runs that a drill left open when it was killed, as they are."""
+        spoken = self.torghut("runbook", "history", "--json")
+        for report in msgspec.json.decode(spoken.stdout or "[]", type=list[RunReport]):
+            if report.phase in OPEN:
+                self.torghut("runbook", "resume", report.id, "--abandon")
 
     def close(self, run: str) -> None:
         """End a run that is open, for it would block the next: take it back, and where that fails leave it as it is."""

@@ -76,9 +76,9 @@ class SimControl:
         texts = [message if isinstance(message, bytes) else msgspec.json.encode(message) for message in messages]
         self._call("POST", "/control/events", b"[" + b",".join(texts) + b"]")
 
-    def pause(self, for_s: float | None = None) -> None:
-        """Stop generation or replay; with `for_s` no longer than so many seconds."""
-        self._call("POST", "/control/pause", msgspec.json.encode(Pause(for_s)))
+    def pause(self, for_s: float | None = None, *, trickle: bool = False) -> None:
+        """Stop generation or replay; with `for_s` no longer than so many seconds, with `trickle` not quite."""
+        self._call("POST", "/control/pause", msgspec.json.encode(Pause(for_s, trickle)))
 
     def resume(self) -> None:
         """Let it go on."""

@@ -43,9 +43,10 @@ class SimState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """`POST /control/pause`: for no longer than `for_s` seconds, or until somebody lets go."""
+    """`POST /control/pause`: for no longer than `for_s` seconds, or until somebody lets go; see `feeds.Pace`."""
 
     for_s: float | None = None
+    trickle: bool = False
 
 
 class ControlApi:
@@ -108,7 +109,8 @@ class ControlApi:
         return self._json({"ok": True, "happened": len(events)})
 
     async def _pause(self, request: Request) -> Response:
-        self._pace.pause(msgspec.json.decode(await request.body() or b"{}", type=Pause).for_s)
+        order = msgspec.json.decode(await request.body() or b"{}", type=Pause)
+        self._pace.pause(order.for_s, trickle=order.trickle)
         return self._json({"ok": True})
 
     async def _resume(self, _: Request) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count, islice
 from typing import Final, Protocol
 
@@ -14,6 +15,8 @@ from torghut.wire.times import NS_PER_MS, NS_PER_S
 _TICK_S: Final = 0.004
 _STEP_NS: Final = 10 * NS_PER_MS
 _MOST_BEHIND_NS: Final = 500 * NS_PER_MS
+_DROP_S: Final = 0.6
+"""A held market that trickles is further behind than is made up for, so that one step happens each time."""
 _BATCH: Final = 400
 """Messages that happen together at full speed: large enough to be cheap, small enough to stay responsive."""
 
@@ -34,7 +37,8 @@ class Process(Protocol):
 class Pace:
     """Whether time runs for the market. While it is held nothing happens, and nothing is made up for afterwards.
 
-    `pauses` are the times (ns) from when to when it was held; those of the one that lasts end now.
+    Held with a trickle, a generated market lets a few hundredths of what it would through, so that nobody takes its
+    silence for a fault. `pauses` are the times (ns) from when to when it was held; those of the one that lasts end now.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -43,6 +47,7 @@ class Pace:
         self._running.set()
         self._over: list[tuple[int, int]] = []
         self._since = 0
+        self._trickle = False
         self._end: asyncio.TimerHandle | None = None
 
     @property
@@ -55,8 +60,9 @@ class Pace:
         """Oldest first."""
         return (*self._over, *(((self._since, self._clock()),) if self.paused else ()))
 
-    def pause(self, for_s: float | None = None) -> None:
+    def pause(self, for_s: float | None = None, *, trickle: bool = False) -> None:
         """Hold; with `for_s` no longer than that, should nobody let go."""
+        self._trickle = trickle
         if not self.paused:
             self._since = self._clock()
         self._running.clear()
@@ -77,8 +83,10 @@ class Pace:
             self._end = None
 
     async def allowed(self) -> None:
-        """Wait until it runs."""
-        await self._running.wait()
+        """Wait until it runs, or for the next drop of a trickle."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DROP_S if self._trickle else None):
+                await self._running.wait()
 
 
 async def run_process(

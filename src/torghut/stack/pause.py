@@ -1,4 +1,7 @@
-"""Counting in peace: the simulated market stands still while an audit reads, or both would share the processor."""
+"""Counting in peace: the simulated market all but stands still while an audit reads, or both would share the processor.
+
+A little goes on: the forwarder takes 15 seconds of silence for a fault, and reconnects.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _AT_MOST_S: Final = 300.0
 
 @contextmanager
 def paused_feed(stack: RunningStack) -> Iterator[None]:
-    """The simulator of `stack` makes nothing new in the block. A real feed goes on, and a simulator that does not obey.
+    """The simulator of `stack` makes next to nothing new in the block. A real feed goes on, and one that does not obey.
 
     Raises:
         NoStackError: nothing runs there.
@@ -27,7 +30,7 @@ def paused_feed(stack: RunningStack) -> Iterator[None]:
         return
     with SimControl(sim.control_url) as control:
         with suppress(ControlError):
-            control.pause(_AT_MOST_S)
+            control.pause(_AT_MOST_S, trickle=True)
         try:
             yield
         finally:

@@ -60,6 +60,7 @@ class OrderCheck:
         self._examples = examples
         self._last: dict[tuple[str, str], _Last] = {}
         self._runs: dict[tuple[str, int, str], list[_Run]] = {}
+        self._first_seq: dict[str, int] = {}
         self._began: dict[str, int] = {}
         self._ended: dict[str, int] = {}
         self._settled = 0
@@ -73,13 +74,15 @@ class OrderCheck:
         if runs and runs[-1].session == envelope.session:
             runs[-1].count += 1
             return
+        if envelope.seq < self._first_seq.get(envelope.session, envelope.seq + 1):
+            self._first_seq[envelope.session] = envelope.seq
         began = self._began.get(envelope.session)
         if began is None or envelope.ingest_ts < began:
             self._began[envelope.session] = envelope.ingest_ts
         runs.append(_Run(envelope, position))
         if len(runs) > MAX_RUNS:
             self._settled += self._violations(runs, self._examples)
-            runs[:] = [max(runs, key=lambda run: self._began[run.session])]
+            runs[:] = [max(runs, key=lambda run: self._first_seq[run.session])]
 
     def _observe_seq(self, envelope: Envelope, position: Position) -> None:
         key = envelope.channel, envelope.symbol
@@ -103,7 +106,7 @@ class OrderCheck:
 
     def handovers(self) -> list[tuple[int, int]]:
         """Times (from, until; ns) between the last record of one instance and the first of the one that took over."""
-        sessions = sorted(self._began, key=self._began.__getitem__)
+        sessions = sorted(self._began, key=self._first_seq.__getitem__)
         return [
             (self._ended[last], self._began[following])
             for last, following in pairwise(sessions)
@@ -111,13 +114,16 @@ class OrderCheck:
         ]
 
     def fencing(self, examples: Examples) -> int:
-        """Records of an older session after a newer one began, in the same partition and of the same feed."""
+        """Records of an older session after a newer one began, in the same partition and of the same feed.
+
+        A session's `seq` begin with its start. Its records may be older: what the one before it could not write.
+        """
         return self._settled + sum(self._violations(runs, examples) for runs in self._runs.values())
 
     def _violations(self, runs: list[_Run], examples: Examples) -> int:
         found, newest = 0, -1
         for run in runs:
-            began = self._began[run.session]
+            began = self._first_seq[run.session]
             if began < newest:
                 found += run.count
                 examples.add(_example("fencing", run.envelope, f"{run.position}: {run.count} of session {run.session}"))

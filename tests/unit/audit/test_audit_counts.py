@@ -246,10 +246,20 @@ def test_records_of_an_older_session_after_a_newer_one_began_break_the_fence() -
 
 def test_an_older_session_is_known_as_such_by_what_it_wrote_to_other_partitions() -> None:
     world = World()
-    world.record(world.happen(trade(1, T0, "MSFT")), session="one")
-    world.record(world.happen(trade(2, T0 + S)), session="two")
-    world.record(world.happen(trade(3, T0 + 2 * S)), session="one")
+    world.record(world.happen(trade(1, T0, "MSFT")), session="one", seq=5_000)
+    world.record(world.happen(trade(2, T0 + S)), session="two", seq=9_000)
+    world.record(world.happen(trade(3, T0 + 2 * S)), session="one", seq=9_001)
     assert world.report().fencing == 1
+
+
+def test_a_session_that_writes_again_what_the_one_before_could_not_is_not_the_older_one() -> None:
+    """Kafka refuses a topic's records: what was received earlier than all that went through comes with the next one."""
+    world = World()
+    refused = world.happen(trade(1, T0, "MSFT"))
+    world.record(world.happen(trade(2, T0 + S)), session="one", seq=5_000)
+    world.record(refused, session="two", seq=9_000)
+    world.record(world.happen(trade(3, T0 + 2 * S)), session="two", seq=9_000)
+    assert world.report().verdict == "ok"
 
 
 def test_dead_letters_and_injected_frames_are_reported_apart() -> None:

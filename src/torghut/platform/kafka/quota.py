@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from torghut.platform.kafka.certificates import CertificateFiles
 from torghut.platform.ports import LOOPBACK
 
 _DEADLINE_S: Final = 60.0
+_LIMIT: Final = re.compile(r"(\w+_(?:byte_rate|percentage))=")
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ class Quotas:
         self._alter(user, "--add-config", f"producer_byte_rate={bytes_per_s}")
 
     def lift(self, user: str) -> None:
-        """No limit any more."""
-        self._alter(user, "--delete-config", "producer_byte_rate,consumer_byte_rate,request_percentage")
+        """No limit any more. The tool refuses to take away one that is not there."""
+        if names := _LIMIT.findall(self.limits(user)):
+            self._alter(user, "--delete-config", ",".join(names))
 
     def _alter(self, user: str, *change: str) -> None:
         self._tool("--alter", "--entity-type", "users", "--entity-name", user, *change)

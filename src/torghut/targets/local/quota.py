@@ -34,8 +34,7 @@ class LocalQuota:
     def lift(self, user: str) -> None:
         """No limit any more; nothing when there is none."""
         try:
-            if self._quotas().limits(user):
-                self._quotas().lift(user)
+            self._quotas().lift(user)
         except PlatformError as error:
             raise UnavailableError(str(error)) from error
 

@@ -11,7 +11,7 @@ from tests.unit.ops.world import Desk, Killed, Yes
 from tests.unit.targets.played_cluster import FIRST, PlayedCluster, coded, installation, ports_of
 from tools.deploy.programs import KUSTOMIZE
 
-from torghut.ops.errors import PreconditionError, RefusedError
+from torghut.ops.errors import PreconditionError, RefusedError, UnavailableError
 from torghut.ops.procedure import Request
 from torghut.ops.runner import Outcome
 from torghut.ops.state import Phase
@@ -24,6 +24,7 @@ from torghut.runbooks.kafka_produce_failure import KafkaProduceFailure
 from torghut.runbooks.kafka_rotation import IN_PLACE, SECOND, KafkaRotation
 from torghut.runbooks.ports import Change
 from torghut.targets.kubernetes import kafka_secrets
+from torghut.targets.kubernetes.brokers import Brokers
 from torghut.targets.kubernetes.delivery import surplus
 from torghut.targets.kubernetes.place import Place
 
@@ -208,8 +209,51 @@ def test_a_second_user_made_by_hand_is_drift(place: Place, cluster: PlayedCluste
 
 def test_the_authority_is_told_to_be_strimzis(tmp_path: Path, place: Place, cluster: PlayedCluster) -> None:
     procedure = KafkaRotation(ports_of(place, cluster))
-    with pytest.raises(PreconditionError, match=r"nothing was changed.*strimzi.io/force-renew=true"):
+    with pytest.raises(PreconditionError, match=r"nothing was changed.*strimzi\.io/force-renew=true"):
         Desk(tmp_path / "desk").runner(procedure).run("kafka-rotation", Request({"ca": "yes"}), "r")
+
+
+# How the brokers are reached
+
+
+def test_the_brokers_are_where_the_environment_says_and_else_where_pods_find_them(place: Place) -> None:
+    assert Brokers(place, {"KAFKA_BOOTSTRAP_SERVERS": "outside:9094"}).servers == "outside:9094"
+    assert Brokers(place, {}).servers == "torghut-kafka-bootstrap.kafka.svc:9093"
+
+
+def test_whom_to_trust_is_what_pods_mount(place: Place, cluster: PlayedCluster) -> None:
+    with pytest.raises(UnavailableError, match=r"secret/torghut/torghut-cluster-ca-cert has no ca\.crt"):
+        Brokers(place, {}).truststore()
+    trust(cluster, "torghut", "an authority")
+    assert Brokers(place, {}).truststore().read_text() == "an authority"
+
+
+def test_a_client_is_told_everything_but_through_arguments(place: Place, cluster: PlayedCluster) -> None:
+    trust(cluster, "torghut", "an authority")
+    told = Brokers(place, {}).client(FIRST)
+    assert (told["security.protocol"], told["sasl.mechanism"]) == ("SASL_SSL", "SCRAM-SHA-512")
+    assert (told["sasl.username"], told["sasl.password"]) == (FIRST["username"], FIRST["password"])
+
+
+# The authority's copy
+
+
+def trust(cluster: PlayedCluster, namespace: str, authority: str) -> None:
+    meta = {"name": "torghut-cluster-ca-cert", "namespace": namespace}
+    cluster.put({"kind": "Secret", "metadata": meta, "data": coded({"ca.crt": authority})})
+
+
+def test_a_truststore_that_is_not_strimzis_is_copied_and_one_that_is_is_told(
+    place: Place, cluster: PlayedCluster
+) -> None:
+    cluster.stalled = True
+    trust(cluster, "kafka", "new")
+    trust(cluster, "torghut", "old")
+    repair = ports_of(place, cluster).kafka_repair
+    repair.restore_truststore(WHY)
+    assert cluster.secret("torghut", "torghut-cluster-ca-cert") == {"ca.crt": "new"}
+    with pytest.raises(RefusedError, match="secret/torghut/torghut-cluster-ca-cert is what Strimzi says"):
+        repair.restore_truststore(WHY)
 
 
 # What is broken is named, and mended from Git

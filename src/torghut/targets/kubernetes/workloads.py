@@ -37,7 +37,7 @@ class KubernetesWorkloads:
     def instances(self, workload: str) -> tuple[Instance, ...]:
         """The pods of its Deployment. Until the controller has taken up the newest wish, none of them is ready."""
         if workload in _UNKNOWN and not self._pods(_UNKNOWN[workload]):
-            return ()
+            return ()  # so that what concerns it, too, goes on without it
         deployment = self._deployment(workload)
         current = deployment.status.observed_generation >= deployment.metadata.generation
         wanted = deployment.spec.template.metadata.annotations.get(RESTARTED_FOR, "")
@@ -94,7 +94,10 @@ class KubernetesWorkloads:
 
     def _deployment(self, workload: str) -> Deployment:
         if workload not in WORKLOADS:
-            raise RefusedError(f"{workload} is no workload that procedures know on Kubernetes yet: leave it out")
+            raise RefusedError(
+                f"{workload} is no workload that procedures know on Kubernetes yet: choose others (kafka-rotation:"
+                " --set roles=forwarder)"
+            )
         with answers():
             return self.place.api.read(self.place.ref(DEPLOYMENT, WORKLOADS[workload]), Deployment)
 

@@ -73,6 +73,8 @@ class PlayedCluster:
     """Reflector does nothing any more."""
     sick: bool = False
     """A forwarder with anything but the first credentials never becomes ready."""
+    unread: bool = False
+    """The log of such a forwarder cannot be read, so that a run gives up at once."""
     restarts: int = 0
     version: int = 0
     nudges: dict[str, str] = field(default_factory=dict)
@@ -97,10 +99,12 @@ class PlayedCluster:
     # The API server
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        """A request. Before and after each that changes something is a moment of the fuse."""
+        if request.method == "GET":
+            return self._answer(request)
         self.fuse.spark()
         answer = self._answer(request)
-        if request.method != "GET":
-            self.fuse.spark()
+        self.fuse.spark()
         return answer
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -108,7 +112,8 @@ class PlayedCluster:
         if path.endswith("/proxy/readyz"):
             return httpx.Response(200, json=self._said())
         if path.endswith("/log"):
-            return httpx.Response(200, text="")
+            refused = self.unread and self.pod["login"] != FIRST
+            return httpx.Response(403 if refused else 200, json={"message": "no right to read it"})
         if request.method == "PATCH":
             apply = "apply" in request.headers["Content-Type"]
             path = path.removesuffix("/status")

@@ -204,3 +204,49 @@ def test_a_killed_run_is_taken_back_to_the_old_keys(system: System) -> None:
     said = ended(system, "resume", "rotation-2", "--roll-back")[1]
     assert state(system)[1] == before[1], said
     wait_until(lambda: nothing_lost(system), 60, "trades that are old enough to be counted", 1.0)
+
+
+def users(system: System) -> set[str]:
+    """The KafkaUsers of the forwarder that there are."""
+    names = system.cluster.kubectl("get", "kafkausers", "-n", "kafka", "-o", "jsonpath={.items[*].metadata.name}")
+    return {name for name in names.split() if name.startswith("torghut-forwarder")}
+
+
+def forwarder_user(system: System) -> str:
+    """Who the forwarder is to Kafka."""
+    template = 'jsonpath={.spec.template.spec.containers[0].env[?(@.name=="KAFKA_USERNAME")].value}'
+    return system.cluster.kubectl("get", "deployment", "forwarder", "-n", "torghut", "-o", template)
+
+
+def test_the_forwarder_moves_to_another_kafka_user_and_the_first_is_deleted(system: System) -> None:
+    code, said = ended(system, "run", "kafka-rotation", "--yes", "--id", "kafka-1")
+    assert code == 0, said
+    assert (users(system), forwarder_user(system)) == ({"torghut-forwarder-2"}, "torghut-forwarder-2")
+    wait_until(lambda: nothing_lost(system), 60, "trades that are old enough to be counted", 1.0)
+
+
+def test_the_password_of_the_kafka_user_is_changed_in_place(system: System) -> None:
+    user = forwarder_user(system)
+    before = system.cluster.kubectl("get", "secret", user, "-n", "torghut", "-o", "jsonpath={.data.password}")
+    code, said = ended(system, "run", "kafka-rotation", "--set", "way=in-place", "--yes", "--id", "kafka-2")
+    assert code == 0, said
+    after = system.cluster.kubectl("get", "secret", user, "-n", "torghut", "-o", "jsonpath={.data.password}")
+    assert (forwarder_user(system), after != before) == (user, True)
+    wait_until(lambda: nothing_lost(system), 60, "trades that are old enough to be counted", 1.0)
+
+
+def is_ready(system: System) -> bool:
+    """Whether the forwarder is."""
+    template = "jsonpath={.status.readyReplicas}"
+    return system.cluster.kubectl("get", "deployment", "forwarder", "-n", "torghut", "-o", template) == "1"
+
+
+def test_rights_that_were_taken_away_by_hand_are_named_and_restored_from_git(system: System) -> None:
+    nothing = '{"spec": {"authorization": {"acls": []}}}'
+    user = forwarder_user(system)
+    system.cluster.kubectl("patch", "kafkauser", user, "-n", "kafka", "--type=merge", "-p", nothing)
+    wait_until(lambda: not is_ready(system), 60, "the forwarder to say so", 0.5)
+    code, said = ended(system, "run", "kafka-produce-failure", "--yes", "--id", "kafka-3")
+    assert code == 0, said
+    assert is_ready(system)
+    wait_until(lambda: nothing_lost(system), 60, "trades that are old enough to be counted", 1.0)

@@ -54,6 +54,14 @@ def _finals(name: str, counts: BarCounts) -> dict[str, float]:
     return {f"{name}_{what}": float(number) for what, number in found.items() if number is not None}
 
 
+def _rarities(report: Report) -> dict[str, float]:
+    """What else makes a verdict bad, where there is any of it."""
+    kinds = ("unexpected", "wrong", "reordered", "seq_gaps")
+    found = {kind: sum(getattr(channel, kind) for channel in report.channels.values()) for kind in kinds}
+    found |= {"fencing": report.fencing, "undecodable": report.undecodable}
+    return {name: float(number) for name, number in found.items() if number}
+
+
 def _testimony(report: Report) -> Testimony:
     channels = report.channels.values()
     figures = {
@@ -62,6 +70,7 @@ def _testimony(report: Report) -> Testimony:
         "duplicated": float(sum(channel.duplicated for channel in channels)),
         "repaired": float(sum(channel.repaired for channel in channels)),
         "max_gap_ms": float(report.max_gap_ms or 0),
+        **_rarities(report),
         **_finals("bars", report.bars),
         **_finals("signals", report.signals),
     }

@@ -13,12 +13,10 @@ from typing import Final
 from torghut.ops.errors import RefusedError, UnavailableError
 from torghut.platform.waiting import wait_until
 from torghut.runbooks.ports import Change
-from torghut.targets.kubernetes.desired import KubernetesDesired
 from torghut.targets.kubernetes.kafka_users import KubernetesKafkaUsers
 from torghut.targets.kubernetes.names import ROTATED, role_of, user_ref
-from torghut.targets.kubernetes.place import Place
 from torghut.targets.kubernetes.reflection import Reflection
-from torghut.targets.kubernetes.secrets import digest_of
+from torghut.targets.kubernetes.secrets import CommittedSecrets, digest_of
 from torghut.wire.topics import Role
 
 PREFIX: Final = "kafka."
@@ -28,20 +26,10 @@ _RESTORED_S: Final = 20.0
 
 
 @dataclass(frozen=True)
-class KafkaSecrets:
+class KafkaSecrets(CommittedSecrets):
     """Those of an installation. A new user or password comes into force with the restart that follows it."""
 
-    place: Place
-    state: KubernetesDesired
     users: KubernetesKafkaUsers
-
-    def digest_of(self, values: Mapping[str, str]) -> str:
-        """The digest of these values."""
-        return digest_of(values)
-
-    def desired(self, name: str) -> str:
-        """The digest that the newest commit names."""
-        return self.state.committed().get(f"secret.{name}", "")
 
     def live(self, name: str) -> str:
         """The digest of the copy, which pods mount."""

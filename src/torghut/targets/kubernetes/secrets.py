@@ -50,12 +50,11 @@ def read(place: Place, name: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class SealedSecrets:
-    """Those that pods read as they were sealed."""
+class CommittedSecrets:
+    """What all kinds share: their digests stand in the desired state."""
 
     place: Place
     state: KubernetesDesired
-    sealer: Sealer
 
     def digest_of(self, values: Mapping[str, str]) -> str:
         """The digest of these values."""
@@ -64,6 +63,13 @@ class SealedSecrets:
     def desired(self, name: str) -> str:
         """The digest that the newest commit names."""
         return self.state.committed().get(f"secret.{name}", "")
+
+
+@dataclass(frozen=True)
+class SealedSecrets(CommittedSecrets):
+    """Those that pods read as they were sealed."""
+
+    sealer: Sealer
 
     def live(self, name: str) -> str:
         """The digest of what pods mount."""

@@ -16,12 +16,13 @@ from torghut.platform.errors import ObjectStoreError
 from torghut.platform.files import make_secret
 from torghut.platform.minio import server_command, server_environment
 from torghut.platform.ports import LOOPBACK, free_port
+from torghut.platform.store_desk import EnsureUser, FindSnapshots, Found, RemoveUser, Request, TryKeys
 from torghut.platform.waiting import wait_until
 from torghut.stack.components import PACKAGE, locate
 from torghut.stack.document import S3Endpoint
 from torghut.stack.home import Home
 from torghut.stack.services.minio import root_files, user_files
-from torghut.stack.store_desk import EnsureUser, FindSnapshots, Found, RemoveUser, Request, TryKeys, ask
+from torghut.targets.local.store import desk
 
 ACCESS, SECRET = "a-new-user", "a-secret-of-the-new-user"
 
@@ -34,7 +35,7 @@ class Store:
     endpoint: S3Endpoint
 
     def ask(self, request: Request) -> Found:
-        return ask(self.home, self.endpoint, request)
+        return desk(self.home, self.endpoint).ask(request)
 
 
 @pytest.fixture(scope="module")
@@ -95,4 +96,4 @@ def test_where_nothing_was_saved_no_snapshot_is_found(store: Store) -> None:
 def test_a_store_that_does_not_answer_is_an_error_that_says_so(store: Store) -> None:
     away = S3Endpoint(f"http://{LOOPBACK}:{free_port()}", "torghut", "", "")
     with pytest.raises(ObjectStoreError, match="check that"):
-        ask(store.home, away, FindSnapshots("x"))
+        desk(store.home, away).ask(FindSnapshots("x"))

@@ -19,6 +19,7 @@ from torghut.platform.flink.rest import Checkpoints, Flink
 from torghut.platform.git import Repository
 from torghut.platform.kafka.reader import Partition, ReadError, TopicReader
 from torghut.platform.processes import started_ns
+from torghut.platform.store_desk import FindSnapshots
 from torghut.runbooks.job_ports import Checkpoint, Flow, JobHealth, Restored
 from torghut.stack.desired import parse_desired
 from torghut.stack.document import FlinkEndpoint, ProcessRecord, StackDocument, running_document
@@ -26,7 +27,6 @@ from torghut.stack.errors import StackError
 from torghut.stack.home import Home
 from torghut.stack.logs import tail
 from torghut.stack.running import RunningStack
-from torghut.stack.store_desk import FindSnapshots
 from torghut.stack.submission import tags
 from torghut.targets.local.store import ask_store
 from torghut.wire.envelope import decode_envelope

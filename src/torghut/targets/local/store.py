@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torghut.ops.errors import UnavailableError
+from torghut.platform.artifacts import cache_directory
 from torghut.platform.errors import PlatformError
+from torghut.platform.store_desk import EnsureUser, Found, RemoveUser, Request, StoreDesk, TryKeys
 from torghut.runbooks.job_ports import StoreReach
-from torghut.stack.document import running_document
+from torghut.stack.components import locate
+from torghut.stack.document import S3Endpoint, running_document
 from torghut.stack.home import Home
-from torghut.stack.store_desk import EnsureUser, Found, RemoveUser, Request, TryKeys, ask
+from torghut.stack.services.minio import root_files
 
 
 def ask_store(home: Home, request: Request) -> Found:
@@ -23,9 +26,15 @@ def ask_store(home: Home, request: Request) -> Found:
     if document is None or document.s3 is None:
         raise UnavailableError(f"no store runs in {home.root}: `torghut up`, `torghut ta submit`")
     try:
-        return ask(home, document.s3, request)
-    except PlatformError as error:
+        return desk(home, document.s3).ask(request)
+    except (OSError, PlatformError) as error:
         raise UnavailableError(str(error)) from error
+
+
+def desk(home: Home, store: S3Endpoint) -> StoreDesk:
+    """The desk of a stack, asked by the store's administrator."""
+    access, secret = (file.read_text().strip() for file in root_files(home))
+    return StoreDesk(locate(cache_directory()).python, store.endpoint, store.bucket, access, secret)
 
 
 @dataclass(frozen=True)

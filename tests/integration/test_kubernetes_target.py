@@ -167,7 +167,7 @@ def test_what_somebody_changed_by_hand_is_drift_and_is_named(place: Place, serve
     server.kubectl("scale", "deployment", "forwarder", "-n", SPACE, "--replicas=2")
     try:
         assert ports(place).desired.drift() == (
-            "deployment/torghut/forwarder: workload.forwarder.count is 2, Git says 1",
+            "workload.forwarder.count: Git says 1, deployment/torghut/forwarder has 2",
         )
     finally:
         ports(place).desired.apply({"workload.forwarder.count": "1"}, WHY)

@@ -57,7 +57,7 @@ class Deployments:
             PreconditionError: there is no such tag.
         """
         versions = self.ports.job.versions()
-        if tag not in versions:
+        if versions is not None and tag not in versions:
             raise PreconditionError(f"there is no version {tag!r}: wanted one of {', '.join(versions)}")
 
     # Steps

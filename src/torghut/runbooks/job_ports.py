@@ -100,8 +100,8 @@ class FlinkJob(Protocol):
         """How it is now; a job that does not answer is one that does not work."""
         ...
 
-    def versions(self) -> tuple[str, ...]:
-        """The tags that could be deployed."""
+    def versions(self) -> tuple[str, ...] | None:
+        """The tags that could be deployed; None when nobody here knows: then it shows when one is deployed."""
         ...
 
     def former_versions(self) -> tuple[str, ...]:

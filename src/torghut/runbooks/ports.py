@@ -51,7 +51,7 @@ class DesiredState(Protocol):
         ...
 
     def drift(self) -> tuple[str, ...]:
-        """Where the two differ, one sentence each: somebody changed the target by hand."""
+        """Where the two differ: somebody changed the target by hand. A sentence for each name, which it begins with."""
         ...
 
 

@@ -117,6 +117,23 @@ def test_only_who_runs_procedures_reads_secrets_and_only_those_that_they_are_abo
     ]
 
 
+def test_who_runs_procedures_may_change_the_job_and_order_savepoints_and_delete_neither(name: str) -> None:
+    rules = [
+        rule for role in of_kind(name, "Role") for rule in role["rules"] if "flink.apache.org" in rule["apiGroups"]
+    ]
+    job = the(name, "FlinkDeployment", "torghut-ta")["metadata"]["name"]
+    assert {(*rule["resources"], *rule.get("resourceNames", ()), *rule["verbs"]) for rule in rules} == {
+        ("flinkdeployments", job, "get", "patch"),
+        ("flinkstatesnapshots", "get", "create"),
+    }
+
+
+def test_who_runs_procedures_reads_what_pods_answer_and_sends_them_nothing(name: str) -> None:
+    rules = [rule for role in of_kind(name, "Role") for rule in role["rules"]]
+    proxies = [rule["verbs"] for rule in rules if any(one.endswith("/proxy") for one in rule["resources"])]
+    assert {tuple(verbs) for verbs in proxies} == {("get",)}
+
+
 def test_no_pod_of_ours_has_the_rights_of_procedures(name: str) -> None:
     assert all(one.spec.get("serviceAccountName") != "procedures" for one in pods(name))
 

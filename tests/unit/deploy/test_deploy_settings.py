@@ -15,6 +15,7 @@ from torghut.forwarder.settings import ForwarderSettings
 from torghut.job.settings import JobSettings
 from torghut.job.status_writer import StatusSettings
 from torghut.platform.flink.configuration import JOB_SETTINGS
+from torghut.targets.kubernetes.desired_file import parse
 
 GROUPS: dict[str, tuple[type[Settings], ...]] = {
     "forwarder": (ForwarderSettings, KafkaSettings, AlpacaSettings, Symbols, AlpacaKeys),
@@ -96,6 +97,25 @@ def test_the_job_tells_the_tag_of_its_image(name: str) -> None:
             assert environment(name, one)["TA_TAG"] == image.rpartition(":")[2]
 
 
+def test_the_job_is_told_what_procedures_change(name: str, tmp_path: Path) -> None:
+    file = DEPLOY / "overlays" / name / "desired" / "kustomization.yaml"
+    wanted = parse(file.read_bytes(), str(file))
+    spec = the(name, "FlinkDeployment", "torghut-ta")["spec"]
+    assert spec["flinkConfiguration"]["taskmanager.numberOfTaskSlots"] == str(spec["job"]["parallelism"])
+    assert spec["flinkConfiguration"]["execution.checkpointing.dir"].endswith(
+        f"/checkpoints/{wanted['job.submission']}"
+    )
+    for one in pods(name):
+        if one.owner.startswith("torghut-ta-"):
+            settings = load(JobSettings, told(name, one, tmp_path))
+            assert (settings.parallelism, str(settings.parallelism)) == (
+                spec["job"]["parallelism"],
+                wanted["job.parallelism"],
+            )
+            assert str(settings.watermark_ms) == wanted["job.setting.TA_WATERMARK_MS"]
+            assert str(settings.idle_ms) == wanted["job.setting.TA_IDLE_TIMEOUT_MS"]
+
+
 def test_the_jobs_status_is_asked_for_by_the_name_that_the_job_has(name: str) -> None:
     (writer,) = (one for one in pods(name) if one.owner == "ta-status")
     # Read, not imported: the module needs PyFlink.
@@ -105,7 +125,7 @@ def test_the_jobs_status_is_asked_for_by_the_name_that_the_job_has(name: str) ->
 
 def test_nothing_waits_to_be_filled_in(name: str) -> None:
     configuration = the(name, "FlinkDeployment", "torghut-ta")["spec"]["flinkConfiguration"]
-    options = {"CHECKPOINT_URI", "CHECKPOINT_INTERVAL_MS", "S3_ENDPOINT", "TA_PARALLELISM"}
+    options = {"CHECKPOINT_URI", "CHECKPOINT_INTERVAL_MS", "S3_ENDPOINT", "PARALLELISM", "SUBMISSION"}
     assert not any(option in value for value in configuration.values() for option in options)
 
 

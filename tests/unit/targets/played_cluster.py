@@ -7,36 +7,20 @@ only wrapped, and the broker is a table of passwords and permissions.
 from __future__ import annotations
 
 import base64
-import shutil
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import msgspec
-import yaml
 from tests.unit.ops.world import Fuse
-from tools.deploy.overlays import DEPLOY, objects
 
-from torghut.platform.git import Repository
 from torghut.platform.kafka.acls import Acl
 from torghut.platform.kubernetes import api as kinds
 from torghut.platform.kubernetes.api import Api, Kind, Ref
-from torghut.platform.kubernetes.sealing import Sealer
 from torghut.platform.kubernetes.strimzi import KafkaUser
-from torghut.runbooks.kafka_ports import Found, Login
-from torghut.runbooks.ports import Ports
-from torghut.stack.home import Home
-from torghut.targets.kubernetes.brokers import Brokers
-from torghut.targets.kubernetes.kafka_probe import KubernetesKafkaProbe
-from torghut.targets.kubernetes.kafka_secrets import KafkaSecrets
-from torghut.targets.kubernetes.kafka_users import KubernetesKafkaUsers
-from torghut.targets.kubernetes.place import Place
 from torghut.targets.kubernetes.reflection import REFLECTED
-from torghut.targets.kubernetes.target import ports_over
 
 Thing = dict[str, Any]
 _KINDS = {kind.name: kind for kind in vars(kinds).values() if isinstance(kind, Kind)}
@@ -77,6 +61,10 @@ class PlayedCluster:
     """The log of such a forwarder cannot be read, so that a run gives up at once."""
     restarts: int = 0
     version: int = 0
+    actors: list[Callable[[], None]] = field(default_factory=list)
+    """Others who act on objects (`played_job`)."""
+    behind: list[Callable[[httpx.Request], httpx.Response | None]] = field(default_factory=list)
+    """Others who answer what is passed on to them."""
     nudges: dict[str, str] = field(default_factory=dict)
 
     def api(self) -> Api:
@@ -108,24 +96,37 @@ class PlayedCluster:
         return answer
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
+        for ask in (*self.behind, self._passed_on):
+            if (answer := ask(request)) is not None:
+                return answer
+        path, content = request.url.path.removesuffix("/status"), request.content
+        match request.method:
+            case "PATCH" if path not in self.things and "apply" not in request.headers["Content-Type"]:
+                return httpx.Response(404, json={"message": "not found"})
+            case "PATCH":
+                self._store(path, merged(self.things.get(path, {}), msgspec.json.decode(content)))
+            case "POST":
+                path = f"{path}/{msgspec.json.decode(content)['metadata']['name']}"
+                if path in self.things:
+                    return httpx.Response(409, json={"message": "there is one"})
+                self._store(path, msgspec.json.decode(content))
+            case "DELETE":
+                self.things.pop(path, None)
+            case _:
+                labels = request.url.params.get("labelSelector")
+                return self._shown(path, dict([labels.split("=")]) if labels else {})
+        self.act()
+        return httpx.Response(200, json=self.things.get(path, {}))
+
+    def _passed_on(self, request: httpx.Request) -> httpx.Response | None:
+        """What the forwarder says, and its log."""
         path = request.url.path
         if path.endswith("/proxy/readyz"):
             return httpx.Response(200, json=self._said())
         if path.endswith("/log"):
             refused = self.unread and self.pod["login"] != FIRST
             return httpx.Response(403 if refused else 200, json={"message": "no right to read it"})
-        if request.method == "PATCH":
-            apply = "apply" in request.headers["Content-Type"]
-            path = path.removesuffix("/status")
-            if path not in self.things and not apply:
-                return httpx.Response(404, json={"message": "not found"})
-            self._store(path, merged(self.things.get(path, {}), msgspec.json.decode(request.content)))
-            self.act()
-        if request.method == "DELETE":
-            self.things.pop(path, None)
-            self.act()
-            return httpx.Response(200, json={})
-        return self._shown(path, dict([pair.split("=")]) if (pair := request.url.params.get("labelSelector")) else {})
+        return None
 
     def _shown(self, path: str, labels: Mapping[str, str]) -> httpx.Response:
         if path in self.things:
@@ -152,16 +153,19 @@ class PlayedCluster:
         if not self.stalled:
             self._reflect()
         self._run()
+        for act in self.actors:
+            act()
 
-    def _of(self, kind: Kind, namespace: str) -> list[Thing]:
+    def of(self, kind: Kind, namespace: str) -> list[Thing]:
+        """A namespace's objects of a kind."""
         return [t for path, t in self.things.items() if path.rpartition("/")[0] == kind.collection(namespace)]
 
     def _open(self) -> None:
-        for sealed in self._of(kinds.SEALED_SECRET, "kafka"):
-            self.put({"kind": "Secret", "metadata": _named(sealed), "data": dict(sealed["spec"]["encryptedData"])})
+        for sealed in (one for space in ("kafka", "torghut") for one in self.of(kinds.SEALED_SECRET, space)):
+            self.put({"kind": "Secret", "metadata": named(sealed), "data": dict(sealed["spec"]["encryptedData"])})
 
     def _make_users(self) -> None:
-        there = {user["metadata"]["name"]: user for user in self._of(kinds.KAFKA_USER, "kafka")}
+        there = {user["metadata"]["name"]: user for user in self.of(kinds.KAFKA_USER, "kafka")}
         for gone in self.users.keys() - there.keys():
             del self.users[gone], self.granted[gone]
             self.things.pop(Ref(kinds.SECRET, "kafka", gone).path, None)
@@ -182,12 +186,12 @@ class PlayedCluster:
         self.nudges[name] = event
         self.users[name], self.granted[name] = value, known.permissions()
         (self.limited.add if known.spec.quotas else self.limited.discard)(name)
-        self.put({"kind": "Secret", "metadata": _named(thing), "data": coded({"password": value})})
+        self.put({"kind": "Secret", "metadata": named(thing), "data": coded({"password": value})})
         status = {"observedGeneration": known.metadata.generation, "conditions": [{"type": "Ready", "status": "True"}]}
         self.things[Ref(kinds.KAFKA_USER, "kafka", name).path]["status"] = status
 
     def _reflect(self) -> None:
-        for source in self._of(kinds.SECRET, "kafka"):
+        for source in self.of(kinds.SECRET, "kafka"):
             meta = source["metadata"]
             if meta["name"] in {*self.users, "torghut-cluster-ca-cert"}:
                 copy = self.get(Ref(kinds.SECRET, "torghut", meta["name"]))
@@ -205,7 +209,7 @@ class PlayedCluster:
         if deployment is None:
             return
         template = deployment["spec"]["template"]
-        pods = self._of(kinds.POD, "torghut")
+        pods = self.pods("forwarder")
         if not pods or pods[0]["template"] != template:
             self.restarts += 1
             self._start(template)
@@ -218,7 +222,8 @@ class PlayedCluster:
         owner = {"kind": "ReplicaSet", "name": "forwarder-1", "controller": True}
         meta = {**template["metadata"], "name": "forwarder-1", "namespace": "torghut", "ownerReferences": [owner]}
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self.things = {path: thing for path, thing in self.things.items() if "/pods/" not in path}
+        for old in self.pods("forwarder"):
+            del self.things[Ref(kinds.POD, "torghut", old["metadata"]["name"]).path]
         self.put(
             {
                 "kind": "Pod",
@@ -236,8 +241,13 @@ class PlayedCluster:
 
     @property
     def pod(self) -> Thing:
-        (found,) = self._of(kinds.POD, "torghut")
+        (found,) = self.pods("forwarder")
         return found
+
+    def pods(self, name: str) -> list[Thing]:
+        """Those that are labelled with a name."""
+        every = self.of(kinds.POD, "torghut")
+        return [pod for pod in every if pod["metadata"].get("labels", {}).get("app.kubernetes.io/name") == name]
 
     def reason(self) -> str:
         """How the forwarder is."""
@@ -262,85 +272,5 @@ class PlayedCluster:
 FIRST = {"username": "torghut-forwarder", "password": "the-first-password"}
 
 
-def _named(thing: Thing) -> Thing:
+def named(thing: Thing) -> Thing:
     return {"name": thing["metadata"]["name"], "namespace": thing["metadata"]["namespace"]}
-
-
-@dataclass(frozen=True)
-class Wrapper(Sealer):
-    """Wraps instead of sealing."""
-
-    def seal(self, secret: Ref, values: Mapping[str, str]) -> bytes:
-        meta = {"name": secret.name, "namespace": secret.namespace}
-        spec = {"encryptedData": coded(values), "template": {"metadata": meta}}
-        one = {"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": meta, "spec": spec}
-        return yaml.safe_dump(one).encode()
-
-
-@dataclass(frozen=True)
-class Table(Brokers):
-    """The played cluster's table in the brokers' place."""
-
-    cluster: PlayedCluster = field(default_factory=PlayedCluster)
-
-    def login(self, values: Mapping[str, str]) -> Login:
-        accepted = self.cluster.users.get(values["username"]) == values["password"]
-        return Login(accepted, f"{values['username']} {'logged in' if accepted else 'was refused'}")
-
-
-@dataclass(frozen=True)
-class Reached(KubernetesKafkaProbe):
-    """Brokers that are there, with every topic: what a client alone can try is well."""
-
-    cluster: PlayedCluster = field(default_factory=PlayedCluster)
-
-    def way(self) -> tuple[Found, ...]:
-        return ()
-
-    def certificate(self) -> tuple[Found, ...]:
-        return ()
-
-    def topics(self) -> tuple[Found, ...]:
-        return ()
-
-    def written(self, role: str, since_ns: int) -> int:
-        assert since_ns > 0
-        return 7 if role == "forwarder" and self.cluster.reason() == "ok" else 0
-
-
-def installation(directory: Path) -> tuple[Place, PlayedCluster]:
-    """The overlay `drill` in a cluster, all well, and the clone that says so."""
-    shutil.copytree(DEPLOY, directory / "clone" / "deploy")
-    overlay = directory / "clone" / "deploy" / "overlays" / "drill"
-    cluster = PlayedCluster()
-    api = cluster.api()
-    sealed = Wrapper(api).seal(Ref(kinds.SECRET, "kafka", "torghut-forwarder-passwords"), _given(FIRST))
-    (overlay / "secrets" / "kafka-forwarder.yaml").write_bytes(sealed)
-    Repository.make(directory / "clone").commit(("deploy",), "as it is")
-    wanted = {"SealedSecret", "KafkaUser", "Deployment", "ConfigMap"}
-    for one in objects("drill", directory / "clone" / "deploy"):
-        if one["kind"] in wanted and one["metadata"]["name"] not in {"sim", "console", "ta-status"}:
-            cluster.put(one)
-    above = {"kind": "Deployment", "name": "forwarder", "controller": True}
-    named = {"name": "forwarder-1", "namespace": "torghut", "ownerReferences": [above]}
-    cluster.put({"kind": "ReplicaSet", "metadata": named})
-    for _ in range(2):
-        cluster.act()
-    cluster.restarts = 0
-    home = Home(directory / "home")
-    home.prepare()
-    access = cast("Any", SimpleNamespace(context="played"))
-    return Place(home, access, api, "torghut", directory / "clone", "drill"), cluster
-
-
-def _given(values: Mapping[str, str]) -> dict[str, str]:
-    return {values["username"]: values["password"]}
-
-
-def ports_of(place: Place, cluster: PlayedCluster) -> Ports:
-    """What procedures see of it."""
-    brokers = Table(place, {}, cluster)
-    made = ports_over(place, brokers, Wrapper(place.api))
-    users = cast("KubernetesKafkaUsers", made.kafka_users)
-    probe = Reached(place, brokers, KafkaSecrets(place, users.state, users), users, cluster)
-    return replace(made, kafka=probe)

@@ -10,8 +10,21 @@ from tools.deploy.overlays import DEPLOY, OVERLAYS
 
 from torghut.ops.errors import PreconditionError, RefusedError
 from torghut.platform.kafka.acls import username, usernames
-from torghut.targets.kubernetes.desired import SEALED, WORKLOADS, parse, render
-from torghut.targets.kubernetes.names import ROTATED, passwords
+from torghut.targets.kubernetes.desired import SEALED, WORKLOADS
+from torghut.targets.kubernetes.desired_file import parse, render
+from torghut.targets.kubernetes.names import (
+    JOB_TOKEN,
+    PARALLELISM,
+    REDEPLOYED_FROM,
+    REDEPLOYED_NONCE,
+    ROTATED,
+    SETTING,
+    SETTINGS,
+    START_FROM,
+    SUBMISSION,
+    TAG,
+    passwords,
+)
 from torghut.targets.kubernetes.secrets import KEYS, digest_of
 from torghut.targets.kubernetes.target import Absent
 
@@ -20,6 +33,12 @@ words = st.text(string.ascii_letters + string.digits + "-_:/.=", min_size=1, max
 
 @given(st.dictionaries(words.filter(lambda name: "=" not in name), words, max_size=5))
 def test_the_file_says_what_was_written(values: dict[str, str]) -> None:
+    assert parse(render(values), "it") == values
+
+
+@pytest.mark.parametrize("tag", ["v2", "0.1.0", "1.0", "17", "on", "2026-11-24"])
+def test_a_tag_and_a_state_to_start_from_are_read_as_they_were_written(tag: str) -> None:
+    values = {TAG: tag, SUBMISSION: "17", REDEPLOYED_FROM: "s3a://b/savepoints/x", REDEPLOYED_NONCE: "123456789012345"}
     assert parse(render(values), "it") == values
 
 
@@ -36,7 +55,9 @@ def test_every_overlay_has_a_value_for_everything_that_procedures_change(name: s
     changed = [f"workload.{workload}.{what}" for workload in WORKLOADS for what in ("count", "token")]
     digests = [f"secret.{secret}" for secret in (*SEALED, *(f"kafka.{role.value}" for role in ROTATED))]
     users = [f"kafka.absent.{user}" for role in ROTATED for user in usernames(role)]
-    assert sorted(found) == sorted([*changed, *digests, *users, *(f"kafka.user.{role.value}" for role in ROTATED)])
+    job = [TAG, SUBMISSION, START_FROM, PARALLELISM, JOB_TOKEN, *(f"{SETTING}{setting}" for setting in SETTINGS)]
+    names = [*changed, *digests, *users, *job, *(f"kafka.user.{role.value}" for role in ROTATED)]
+    assert sorted(found) == sorted(names)
     assert render(found) == file.read_bytes()
 
 

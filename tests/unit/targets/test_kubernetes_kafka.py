@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.unit.ops.world import Desk, Killed, Yes
-from tests.unit.targets.played_cluster import FIRST, PlayedCluster, coded, installation, ports_of
+from tests.unit.targets.played_cluster import FIRST, PlayedCluster, coded
+from tests.unit.targets.played_ports import installation, ports_of
 from tools.deploy.programs import KUSTOMIZE
 
 from torghut.ops.errors import PreconditionError, RefusedError, UnavailableError
@@ -190,12 +191,13 @@ def test_there_is_no_other_user_that_procedures_make(place: Place, cluster: Play
         ports_of(place, cluster).kafka_users.put(user, "a-password", "forwarder", WHY)
 
 
-def test_the_job_is_left_out_while_it_does_not_run_and_told_while_it_does(place: Place, cluster: PlayedCluster) -> None:
+def test_the_job_is_left_out_while_it_does_not_run(place: Place, cluster: PlayedCluster) -> None:
     assert ports_of(place, cluster).workloads.instances("job") == ()
-    labels = {"app.kubernetes.io/name": "ta"}
-    cluster.put({"kind": "Pod", "metadata": {"name": "ta-1", "namespace": "torghut", "labels": labels}})
-    with pytest.raises(RefusedError, match="job is no workload that procedures know on Kubernetes yet"):
-        ports_of(place, cluster).workloads.instances("job")
+
+
+def test_the_login_of_the_job_is_none_that_is_rotated_here(place: Place, cluster: PlayedCluster) -> None:
+    with pytest.raises(RefusedError, match=r"kafka\.ta is no secret that procedures change.*--set roles=forwarder"):
+        ports_of(place, cluster).secrets.live("kafka.ta")
 
 
 def test_another_user_in_the_deployment_is_drift(place: Place, cluster: PlayedCluster) -> None:
@@ -204,14 +206,14 @@ def test_another_user_in_the_deployment_is_drift(place: Place, cluster: PlayedCl
     variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
     next(one for one in variables if one["name"] == "KAFKA_USERNAME")["value"] = "somebody"
     assert ports_of(place, cluster).desired.drift() == (
-        f"deployment/torghut/forwarder: kafka.user.forwarder is somebody, Git says {USER}",
+        f"kafka.user.forwarder: Git says {USER}, deployment/torghut/forwarder has somebody",
     )
 
 
 def test_a_second_user_made_by_hand_is_drift(place: Place, cluster: PlayedCluster) -> None:
     cluster.put({"kind": "KafkaUser", "metadata": {"name": OTHER, "namespace": "kafka"}, "spec": {}})
     assert ports_of(place, cluster).desired.drift() == (
-        f"kafkauser/kafka/{OTHER}: kafka.absent.{OTHER} is false, Git says true",
+        f"kafka.absent.{OTHER}: Git says true, kafkauser/kafka/{OTHER} has false",
     )
 
 

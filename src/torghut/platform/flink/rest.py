@@ -142,27 +142,35 @@ def innermost_cause(stack_trace: Sequence[str]) -> str | None:
 
 
 class Flink:
-    """A JobManager by its URL. Close it (`with`)."""
+    """A JobManager by its URL. Close it (`with`).
 
-    def __init__(self, url: str, timeout_s: float = _REQUEST_S) -> None:
+    With `through`, a client that somebody else made and closes, `url` is the path below which it answers there.
+    """
+
+    def __init__(self, url: str, timeout_s: float = _REQUEST_S, through: httpx.Client | None = None) -> None:
         # Loading the CAs of the web costs 20 ms each time; plain HTTP needs none of them.
         verify = url.startswith("https:")
-        self._http: Final = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False, verify=verify)
+        self._mine: Final = through is None
+        self._below: Final = url if through else ""
+        self._http: Final = through or httpx.Client(base_url=url, timeout=timeout_s, trust_env=False, verify=verify)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        if self._mine:
+            self._http.close()
 
     def _get(self, path: str, kind: Any) -> Any:  # noqa: ANN401 - what `kind` says
         return self._request("GET", path, kind)
 
     def _request(self, method: str, path: str, kind: Any, body: object = None) -> Any:  # noqa: ANN401 - as above
         try:
-            response = self._http.request(method, path, json=body)
+            response = self._http.request(method, f"{self._below}{path}", json=body)
         except httpx.HTTPError as error:
-            raise FlinkError(f"Flink does not answer at {self._http.base_url} ({type(error).__name__})") from error
+            raise FlinkError(
+                f"Flink does not answer at {self._http.base_url}{self._below} ({type(error).__name__})"
+            ) from error
         if response.is_error:
             raise FlinkError(f"Flink refused {method} {path}: {_refusal(response.text)}")
         try:

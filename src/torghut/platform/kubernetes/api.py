@@ -17,6 +17,7 @@ import msgspec
 from torghut.platform.errors import KubernetesError
 
 T = TypeVar("T")
+_JSON: Final = "application/json"
 _MERGE: Final = "application/merge-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
 _MANAGER: Final = "torghut"
@@ -53,6 +54,8 @@ ENDPOINTS: Final = Kind("endpoints", "v1", "endpoints")
 DEPLOYMENT: Final = Kind("deployment", "apps/v1", "deployments")
 REPLICA_SET: Final = Kind("replicaset", "apps/v1", "replicasets")
 SEALED_SECRET: Final = Kind("sealedsecret", "bitnami.com/v1alpha1", "sealedsecrets")
+FLINK_DEPLOYMENT: Final = Kind("flinkdeployment", "flink.apache.org/v1beta1", "flinkdeployments")
+FLINK_SNAPSHOT: Final = Kind("flinkstatesnapshot", "flink.apache.org/v1beta1", "flinkstatesnapshots")
 KAFKA: Final = Kind("kafka", "kafka.strimzi.io/v1", "kafkas")
 KAFKA_USER: Final = Kind("kafkauser", "kafka.strimzi.io/v1", "kafkausers")
 KAFKA_TOPIC: Final = Kind("kafkatopic", "kafka.strimzi.io/v1", "kafkatopics")
@@ -113,6 +116,13 @@ class Api:
         path = f"{ref.path}/{part}" if part else ref.path
         self._request("PATCH", path, str(ref), content=msgspec.json.encode(change), headers={"Content-Type": _MERGE})
 
+    def create(self, ref: Ref, wanted: object) -> None:
+        """Make an object; nothing happens when it is there already."""
+        path, content = ref.kind.collection(ref.namespace), msgspec.json.encode(wanted)
+        response = self._send("POST", path, str(ref), content=content, headers={"Content-Type": _JSON})
+        if response.status_code != HTTPStatus.CONFLICT:
+            _judge(response, "POST", str(ref))
+
     def apply(self, ref: Ref, wanted: object) -> None:
         """Make an object, or make it what is wanted of it, on the server's side. Fields of others stay theirs."""
         query = {"fieldManager": _MANAGER, "force": "true"}
@@ -139,6 +149,11 @@ class Api:
         """
         return self._send("GET", f"{self.way_to(target, port, scheme)}{path}", str(target))
 
+    @property
+    def client(self) -> httpx.Client:
+        """What requests go through, for clients of what the API server passes them on to (`way_to`)."""
+        return self._client
+
     def way_to(self, target: Ref, port: str, scheme: str = "") -> str:
         """The path below which the API server passes requests on; a Role names the part before `/proxy` as it is."""
         name = f"{scheme}:{target.name}" if scheme else target.name
@@ -154,15 +169,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> bytes:
-        response = self._send(method, path, what, content=content, headers=headers, params=params)
-        if response.is_success:
-            return response.content
-        said = _said(response)
-        if response.status_code == HTTPStatus.NOT_FOUND:
-            raise MissingError(f"{what}: {said}")
-        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise UnansweredError(f"{what}: {said}")
-        raise KubernetesError(f"{what}: the API server refused {method} ({response.status_code} {said})")
+        return _judge(self._send(method, path, what, content=content, headers=headers, params=params), method, what)
 
     def _send(
         self,
@@ -186,6 +193,18 @@ class _List(msgspec.Struct):
 
 class _Said(msgspec.Struct):
     message: str = ""
+
+
+def _judge(response: httpx.Response, method: str, what: str) -> bytes:
+    """The answer, or what it means that there is none."""
+    if response.is_success:
+        return response.content
+    said = _said(response)
+    if response.status_code == HTTPStatus.NOT_FOUND:
+        raise MissingError(f"{what}: {said}")
+    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise UnansweredError(f"{what}: {said}")
+    raise KubernetesError(f"{what}: the API server refused {method} ({response.status_code} {said})")
 
 
 def _decode(content: bytes | msgspec.Raw, kind: type[T], what: str) -> T:

@@ -127,16 +127,24 @@ class Running(msgspec.Struct, frozen=True, rename="camel"):
     started_at: str
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """Why a container does not run yet."""
+
+    reason: str = ""
+
+
 class ContainerState(msgspec.Struct, frozen=True):
-    """A container's state, if it runs."""
+    """A container's state, if it runs or waits."""
 
     running: Running | None = None
+    waiting: Waiting | None = None
 
 
 class ContainerStatus(msgspec.Struct, frozen=True, rename="camel"):
     """What the kubelet says of a container."""
 
     state: ContainerState = ContainerState()
+    restart_count: int = 0
 
 
 class PodStatus(msgspec.Struct, frozen=True, rename="camel"):
@@ -159,7 +167,7 @@ class Pod(msgspec.Struct, frozen=True):
     def ready(self) -> bool:
         """Whether it takes part, and is not about to go."""
         is_so = any(condition.type == "Ready" and condition.status == "True" for condition in self.status.conditions)
-        return is_so and self.metadata.deletion_timestamp is None
+        return is_so and not self.leaving
 
     @property
     def over(self) -> bool:
@@ -172,6 +180,22 @@ class Pod(msgspec.Struct, frozen=True):
         states = [status.state.running for status in self.status.container_statuses]
         started = [nanoseconds(state.started_at) for state in states if state is not None]
         return max(started, default=0)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it was asked to go."""
+        return self.metadata.deletion_timestamp is not None
+
+    @property
+    def restarts(self) -> int:
+        """How often its containers were started again."""
+        return sum(status.restart_count for status in self.status.container_statuses)
+
+    @property
+    def waits_for(self) -> str:
+        """Why a container of it does not run; empty when none waits."""
+        states = [status.state.waiting for status in self.status.container_statuses]
+        return next((state.reason for state in states if state is not None), "")
 
     def port(self, name: str) -> int | None:
         """The number of a port; None when no container names one so."""

@@ -1,7 +1,7 @@
 """What should be, as flat names and values: one file of the overlay, written by procedures and wired into places.
 
-`deploy/overlays/NAME/desired/kustomization.yaml` holds the values; `deploy/components/wiring` carries them to the
-Deployments. What is in force is read from the cluster, never from the file.
+`desired_file` is its form; `deploy/components/wiring` carries the values to the objects. What is in force is read from
+the cluster, never from the file.
 """
 
 from __future__ import annotations
@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
-
-import msgspec
-import yaml
 
 from torghut.ops.errors import RefusedError
 from torghut.platform.files import write_atomically
@@ -21,7 +18,9 @@ from torghut.platform.kubernetes.objects import Deployment
 from torghut.platform.kubernetes.strimzi import KafkaUser
 from torghut.runbooks.ports import Change
 from torghut.targets.kubernetes.delivery import Delivery
-from torghut.targets.kubernetes.names import ROTATED, user_ref
+from torghut.targets.kubernetes.desired_file import parse, render
+from torghut.targets.kubernetes.job_objects import job_values, objects_of_job
+from torghut.targets.kubernetes.names import RESTARTED_FOR, ROTATED, user_ref
 from torghut.targets.kubernetes.place import Place, answers
 from torghut.wire.topics import Role
 
@@ -29,64 +28,23 @@ WORKLOADS: Final = {"forwarder": "forwarder"}
 """Workload to its Deployment."""
 SEALED: Final = {"alpaca": ("torghut-alpaca", "alpaca.yaml"), "s3": ("torghut-minio", "minio.yaml")}
 """Secret to the Secret's name in the cluster and its sealed file in the overlay."""
-RESTARTED_FOR: Final = "torghut/restarted-for"
-"""Annotation of a pod: what it was last restarted for."""
 _LATER: Final = ("kafka.", "secret.kafka.")
 """Values that do not come into force when they are written: users have an order of their own (`kafka_users`), and who
 a workload is comes with its restart."""
 
-_FILE: Final = """\
-# What procedures change (`torghut runbook`), and who changes it by hand while none fits. Each value stands here alone.
-apiVersion: kustomize.config.k8s.io/v1alpha1
-kind: Component
-configMapGenerator:
-  # Only manifests need it; it is not applied.
-  - name: torghut-desired
-    namespace: torghut
-    options:
-      disableNameSuffixHash: true
-      annotations:
-        config.kubernetes.io/local-config: "true"
-    literals:
-"""
-
-
-def render(values: Mapping[str, str]) -> bytes:
-    """The file with these values."""
-    return (
-        _FILE + "".join(f"      - {_scalar(f'{name}={value}')}\n" for name, value in sorted(values.items()))
-    ).encode()
-
-
-def _scalar(text: str) -> str:
-    """As YAML: plain where that means the same, in quotes where it would not."""
-    try:
-        plain = yaml.safe_load(f"- {text}") == [text]
-    except yaml.YAMLError:
-        plain = False
-    return text if plain else msgspec.json.encode(text).decode()
-
-
-def parse(content: bytes, what: str) -> dict[str, str]:
-    """The values of the file.
-
-    Raises:
-        RefusedError: it is not of that form.
-    """
-    try:
-        (generated,) = yaml.safe_load(content)["configMapGenerator"]
-        return dict(literal.split("=", 1) for literal in generated["literals"] or ())
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RefusedError(f"{what} cannot be understood ({error!r}): mend it in Git, then try again") from error
-
 
 @dataclass(frozen=True)
 class KubernetesDesired:
-    """The desired state of an installation. `digest` is that of a secret in force."""
+    """The desired state of an installation.
+
+    `digest` is that of a secret in force; `redeployment` says what another deployment of the job needs besides, by what
+    is committed and what is wanted.
+    """
 
     place: Place
     delivery: Delivery
     digest: Callable[[str], str]
+    redeployment: Callable[[Mapping[str, str], Mapping[str, str]], Mapping[str, str]]
 
     @property
     def path(self) -> str:
@@ -119,7 +77,7 @@ class KubernetesDesired:
         for secret in (*SEALED, *(f"kafka.{role.value}" for role in ROTATED)):
             if committed.get(f"secret.{secret}"):
                 found[f"secret.{secret}"] = self.digest(secret)
-        return found | self._users()
+        return found | self._users() | job_values(self.place)
 
     def _users(self) -> dict[str, str]:
         """Which of Kafka's users are not there."""
@@ -131,10 +89,11 @@ class KubernetesDesired:
     def drift(self) -> tuple[str, ...]:
         """Where the two differ."""
         committed, live = self.committed(), self.live()
+        differ = [name for name in sorted(live) if live[name] != committed.get(name, "")]
+        nothing = "nothing"
         return tuple(
-            f"{self._object(name)}: {name} is {live[name] or 'not set'}, Git says {committed.get(name) or 'nothing'}"
-            for name in sorted(live)
-            if live[name] != committed.get(name, "")
+            f"{name}: Git says {committed.get(name) or nothing}, {self._objects(name)[0]} has {live[name] or nothing}"
+            for name in differ
         )
 
     def apply(self, values: Mapping[str, str], change: Change) -> None:
@@ -152,12 +111,13 @@ class KubernetesDesired:
 
         `also` are objects that the files are about, and that come into force with them.
         """
-        about = [self._object(name) for name in values]
-        if unknown := [name for name, found in zip(values, about, strict=True) if found is None]:
+        about = {name: self._objects(name) for name in values}
+        if unknown := [name for name, found in about.items() if not found]:
             raise RefusedError(f"{', '.join(unknown)}: nothing that procedures change on Kubernetes yet")
-        content = render({**self.committed(), **values})
+        committed = self.committed()
+        content = render({**committed, **values, **self.redeployment(committed, values)})
         changed = {self.path: content, **{f"{self.place.overlay_path}/{path}": body for path, body in files.items()}}
-        now = [ref for name, ref in zip(values, about, strict=True) if ref is not None and not name.startswith(_LATER)]
+        now = [ref for name, refs in about.items() if not name.startswith(_LATER) for ref in refs]
         wanted = tuple(dict.fromkeys((*now, *also)))
         if change.emergency:
             with answers():
@@ -168,20 +128,22 @@ class KubernetesDesired:
         if not change.emergency:
             self.delivery.bring(wanted)
 
-    def _object(self, name: str) -> Ref | None:
-        """Which object of the cluster a name is about."""
+    def _objects(self, name: str) -> tuple[Ref, ...]:
+        """Which objects of the cluster a name is about, the first of them before all; none for a name that is none."""
         kind, _, rest = name.partition(".")
+        if of_job := objects_of_job(self.place, name):
+            return of_job
         if kind == "secret" and rest in SEALED:
-            return self.place.ref(SEALED_SECRET, SEALED[rest][0])
+            return (self.place.ref(SEALED_SECRET, SEALED[rest][0]),)
         if kind == "workload" and (workload := rest.rpartition(".")[0]) in WORKLOADS:
-            return self.place.ref(DEPLOYMENT, WORKLOADS[workload])
+            return (self.place.ref(DEPLOYMENT, WORKLOADS[workload]),)
         what, _, who = rest.partition(".")
         if (kind, what) == ("kafka", "absent"):
-            return next((user_ref(who) for role in ROTATED if who in usernames(role)), None)
+            return tuple(user_ref(who) for role in ROTATED if who in usernames(role))
         role = next((role for role in ROTATED if role.value == who), None)
         if (kind, what) == ("kafka", "user") and role:
-            return self.place.ref(DEPLOYMENT, WORKLOADS[role.value])
-        return self.place.ref(SECRET, self.user(role)) if (kind, what) == ("secret", "kafka") and role else None
+            return (self.place.ref(DEPLOYMENT, WORKLOADS[role.value]),)
+        return (self.place.ref(SECRET, self.user(role)),) if (kind, what) == ("secret", "kafka") and role else ()
 
 
 def describe(change: Change) -> str:

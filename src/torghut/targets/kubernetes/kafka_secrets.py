@@ -89,7 +89,10 @@ class KafkaSecrets(CommittedSecrets):
 def _role(name: str) -> Role:
     known = {f"{PREFIX}{role.value}": role for role in ROTATED}
     if name not in known:
-        raise RefusedError(f"{name} is no secret that procedures know on Kubernetes: of Kafka's, {', '.join(known)}")
+        raise RefusedError(
+            f"{name} is no secret that procedures change on Kubernetes: of Kafka's, {', '.join(known)} (kafka-rotation:"
+            f" --set roles={'+'.join(role.value for role in ROTATED)})"
+        )
     return known[name]
 
 

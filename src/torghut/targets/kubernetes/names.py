@@ -1,4 +1,4 @@
-"""Names of Kafka's objects that manifests and procedures share."""
+"""Names of objects and of their parts that manifests and procedures share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,26 @@ KAFKA: Final = "kafka"
 """The namespace of Strimzi's resources."""
 AUTHORITY: Final = "torghut-cluster-ca-cert"
 """The Secret with the authority that clients trust (`ca.crt`), and its copy."""
+JOB: Final = "torghut-ta"
+"""The FlinkDeployment."""
+JOB_STATUS: Final = "ta-status"
+"""The Deployment that tells how the job stands, and of which version it is."""
+TAG: Final = "job.tag"
+SUBMISSION: Final = "job.submission"
+START_FROM: Final = "job.start_from"
+PARALLELISM: Final = "job.parallelism"
+SETTING: Final = "job.setting."
+SETTINGS: Final = ("TA_IDLE_TIMEOUT_MS", "TA_WATERMARK_MS")
+"""Of the job, those that procedures change."""
+REDEPLOYED_FROM: Final = "job.redeployed.from"
+REDEPLOYED_NONCE: Final = "job.redeployed.nonce"
+JOB_TOKEN: Final = "workload.job.token"  # noqa: S105 - what it was restarted for
+RESTARTED_FOR: Final = "torghut/restarted-for"
+"""Annotation of a pod: what it was last restarted for."""
+SUBMITTED: Final = "torghut/submission"
+"""Annotation of the job's pods: the deployment that they belong to."""
+STARTED_FROM: Final = "torghut/start-from"
+"""Annotation of the FlinkDeployment: what its deployment should start from."""
 ROTATED: Final = (Role.FORWARDER,)
 """Roles whose user procedures change: its password is sealed in Git, and there is a second user to move to."""
 

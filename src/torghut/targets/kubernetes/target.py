@@ -25,14 +25,17 @@ from torghut.targets.kubernetes.brokers import Brokers
 from torghut.targets.kubernetes.delivery import Delivery
 from torghut.targets.kubernetes.desired import KubernetesDesired
 from torghut.targets.kubernetes.feed import KubernetesFeed
+from torghut.targets.kubernetes.job import KubernetesJob
 from torghut.targets.kubernetes.kafka_probe import KubernetesKafkaProbe
 from torghut.targets.kubernetes.kafka_repair import AUTHORITY_IS_STRIMZIS, KubernetesKafkaRepair
 from torghut.targets.kubernetes.kafka_secrets import PREFIX, KafkaSecrets
 from torghut.targets.kubernetes.kafka_users import KubernetesKafkaUsers
 from torghut.targets.kubernetes.lock import LeaseLock
 from torghut.targets.kubernetes.place import Choice, Place
+from torghut.targets.kubernetes.redeployment import Redeployment
 from torghut.targets.kubernetes.secrets import KubernetesSecrets, SealedSecrets
 from torghut.targets.kubernetes.status import KubernetesStatus
+from torghut.targets.kubernetes.store import KubernetesStore, ObjectStore
 from torghut.targets.kubernetes.witness import NotCounted
 from torghut.targets.kubernetes.workloads import KubernetesWorkloads
 
@@ -55,18 +58,22 @@ class Absent:
 
 def ports(place: Place) -> Ports:
     """What procedures see of an installation."""
-    return ports_over(place, Brokers(place), Sealer(place.api))
+    return ports_over(place, Brokers(place), Sealer(place.api), ObjectStore(place))
 
 
-def ports_over(place: Place, brokers: Brokers, sealer: Sealer) -> Ports:
-    """The same, where the way to the brokers and the sealing are given."""
-    desired = KubernetesDesired(place, Delivery(place), lambda name: secrets.live(name))  # noqa: PLW0108 - made below
+def ports_over(place: Place, brokers: Brokers, sealer: Sealer, store: ObjectStore) -> Ports:
+    """The same, where the ways to the brokers and to the store, and the sealing, are given."""
+    desired = KubernetesDesired(
+        place,
+        Delivery(place),
+        lambda name: secrets.live(name),  # noqa: PLW0108 - made below
+        Redeployment(place, store),
+    )
     users = KubernetesKafkaUsers(place, desired, sealer, brokers)
     kafka_secrets = KafkaSecrets(place, desired, users)
     secrets = KubernetesSecrets(SealedSecrets(place, desired, sealer), PREFIX, kafka_secrets)
     authority: Any = Absent("the brokers' authority is Strimzi's", AUTHORITY_IS_STRIMZIS)
-    store: Any = Absent("the store's users")
-    job: Any = Absent("the Flink job")
+    lag: Any = Absent("the figures of lag")
     return Ports(
         desired=desired,
         secrets=secrets,
@@ -77,9 +84,9 @@ def ports_over(place: Place, brokers: Brokers, sealer: Sealer) -> Ports:
         kafka_users=users,
         kafka_authority=authority,
         kafka_repair=KubernetesKafkaRepair(place, kafka_secrets, users),
-        store=store,
-        job=job,
-        lag=job,
+        store=KubernetesStore(store),
+        job=KubernetesJob(place, brokers, store),
+        lag=lag,
     )
 
 

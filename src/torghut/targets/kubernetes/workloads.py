@@ -1,4 +1,4 @@
-"""Workloads: Deployments, restarted and scaled in Git; their pods and logs; and pods that nobody declared."""
+"""Workloads: Deployments and the Flink job, restarted and scaled in Git; their pods and logs; pods nobody declared."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from torghut.ops.errors import RefusedError, UnavailableError
 from torghut.platform.kubernetes.api import DEPLOYMENT, POD, REPLICA_SET
 from torghut.platform.kubernetes.objects import Deployment, Metadata, Pod
 from torghut.runbooks.ports import Change, Instance
-from torghut.targets.kubernetes.desired import RESTARTED_FOR, SEALED, WORKLOADS, KubernetesDesired
+from torghut.targets.kubernetes.desired import SEALED, WORKLOADS, KubernetesDesired
+from torghut.targets.kubernetes.job_objects import find_job, job_pods
+from torghut.targets.kubernetes.names import RESTARTED_FOR
 from torghut.targets.kubernetes.place import Place, answers
 from torghut.targets.kubernetes.status import said_by
 
 _ROLES: Final = {"forwarder": SEALED["alpaca"][0]}
 """Workload to the Secret that makes a pod one of its kind: whoever has these keys can take the account's connection."""
-_UNKNOWN: Final = {"job": "ta"}
-"""Workload that procedures do not know here yet, to the label of its pods: told if there are any."""
+JOB: Final = "job"
+"""The workload that is no Deployment of ours: Flink makes its pods."""
+_LABELS: Final = {**WORKLOADS, JOB: "ta"}
+"""Workload to the name that its pods are labelled with."""
 _MOST: Final = 20
 
 
@@ -36,13 +40,22 @@ class KubernetesWorkloads:
 
     def instances(self, workload: str) -> tuple[Instance, ...]:
         """The pods of its Deployment. Until the controller has taken up the newest wish, none of them is ready."""
-        if workload in _UNKNOWN and not self._pods(_UNKNOWN[workload]):
-            return ()  # so that what concerns it, too, goes on without it
+        if workload == JOB:
+            return self._of_job()
         deployment = self._deployment(workload)
         current = deployment.status.observed_generation >= deployment.metadata.generation
         wanted = deployment.spec.template.metadata.annotations.get(RESTARTED_FOR, "")
         pods = [pod for pod in self._pods(WORKLOADS[workload]) if self._declared(pod, workload) and not pod.over]
         return tuple(self._instance(pod, wanted, current=current) for pod in pods)
+
+    def _of_job(self) -> tuple[Instance, ...]:
+        """Its JobManager and TaskManagers; none where there is no job, so that what concerns it, too, goes on."""
+        job = find_job(self.place)
+        if job is None:
+            return ()
+        wanted = job.spec.pod_template.metadata.annotations.get(RESTARTED_FOR, "")
+        pods = job_pods(self.place)
+        return tuple(self._instance(pod, wanted, current=job.taken_up) for pod in pods)
 
     def restart(self, workload: str, change: Change) -> None:
         """Another annotation of the pods: the Deployment replaces them, once for this token."""
@@ -71,7 +84,7 @@ class KubernetesWorkloads:
         """Lines of its pods' logs since then with one of the words."""
         since = datetime.fromtimestamp(since_ns / 1e9, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         with answers():
-            pods = [pod for pod in self._pods(WORKLOADS[workload]) if pod.since_ns]
+            pods = [pod for pod in self._pods(_LABELS[workload]) if pod.since_ns]
             logs = [self.place.api.log(self.place.ref(POD, pod.metadata.name), since) for pod in pods]
         lines = (line for log in logs for line in log.splitlines())
         return tuple(line for line in lines if any(word in line for word in words))[-_MOST:]
@@ -79,8 +92,7 @@ class KubernetesWorkloads:
     def _instance(self, pod: Pod, wanted: str, *, current: bool) -> Instance:
         token = pod.metadata.annotations.get(RESTARTED_FOR, "")
         ref = self.place.ref(POD, pod.metadata.name)
-        leaving = pod.metadata.deletion_timestamp is not None
-        reason = "leaving" if leaving else "not taken up yet" if not current else self._reason(pod)
+        reason = "leaving" if pod.leaving else "not taken up yet" if not current else self._reason(pod)
         return Instance(
             name=str(ref), ready=pod.ready and current and token == wanted, reason=reason, token=token,
             since_ns=pod.since_ns,
@@ -90,13 +102,12 @@ class KubernetesWorkloads:
         try:
             return said_by(self.place, pod).reason
         except UnavailableError:
-            return pod.status.reason or pod.status.phase.lower()
+            return pod.status.reason or pod.waits_for or pod.status.phase.lower()
 
     def _deployment(self, workload: str) -> Deployment:
         if workload not in WORKLOADS:
             raise RefusedError(
-                f"{workload} is no workload that procedures know on Kubernetes yet: choose others (kafka-rotation:"
-                " --set roles=forwarder)"
+                f"{workload} is no workload that procedures know on Kubernetes: those are {', '.join(_LABELS)}"
             )
         with answers():
             return self.place.api.read(self.place.ref(DEPLOYMENT, WORKLOADS[workload]), Deployment)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from torghut.config import ConfigError
 from torghut.ops.errors import UnavailableError
 from torghut.platform.errors import FlinkError, PlatformError
 from torghut.platform.flink.configuration import SAVEPOINTS
-from torghut.platform.flink.rest import Checkpoints, Flink
+from torghut.platform.flink.rest import Flink
 from torghut.platform.git import Repository
-from torghut.platform.kafka.reader import Partition, ReadError, TopicReader
+from torghut.platform.kafka.reader import ReadError
 from torghut.platform.processes import started_ns
 from torghut.platform.store_desk import FindSnapshots
-from torghut.runbooks.job_ports import Checkpoint, Flow, JobHealth, Restored
+from torghut.runbooks.job_ports import Flow, JobHealth
 from torghut.stack.desired import parse_desired
 from torghut.stack.document import FlinkEndpoint, ProcessRecord, StackDocument, running_document
 from torghut.stack.errors import StackError
@@ -28,15 +24,13 @@ from torghut.stack.home import Home
 from torghut.stack.logs import tail
 from torghut.stack.running import RunningStack
 from torghut.stack.submission import tags
+from torghut.targets.job_records import flow_since
+from torghut.targets.job_state import told_by_flink
 from torghut.targets.local.store import ask_store
-from torghut.wire.envelope import decode_envelope
-from torghut.wire.topics import TA_BARS_1S, TA_SIGNALS, TRADES, full_name
 
 _NS_PER_MS: Final = 1_000_000
 _PROCESSES: Final[tuple[str, ...]] = ("jobmanager", "taskmanager")
 _LOG_LINES, _LOG_WIDTH = 4_000, 300
-_MOST: Final = 200
-"""Final records that are read of each partition: whether there are any is the question."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +97,7 @@ class LocalJob:
         """Counted in the topics, by the time of receipt, which is that of their records."""
         try:
             kafka = RunningStack(self.home).kafka("audit")
-            trades, bars, signals = (full_name(topic, kafka.topic_prefix) for topic in (TRADES, TA_BARS_1S, TA_SIGNALS))
-            with TopicReader(kafka.client(), [trades, bars, signals]) as reader:
-                spans = _spans(reader, since_ns // _NS_PER_MS)
-                return Flow(
-                    trades=sum(high - low for at, (low, high) in spans.items() if at.topic == trades),
-                    bars=_versions(reader, spans, bars),
-                    signals=_versions(reader, spans, signals),
-                )
+            return flow_since(kafka.client(), kafka.topic_prefix, since_ns)
         except (ConfigError, ReadError, StackError) as error:
             raise UnavailableError(f"the topics of the job cannot be read: {error}") from error
 
@@ -145,46 +132,6 @@ def _asked(health: JobHealth, endpoint: FlinkEndpoint) -> JobHealth:
     """What Flink adds. Who does not answer does not work."""
     try:
         with Flink(endpoint.rest_url, timeout_s=3.0) as flink:
-            job, checkpoints = flink.job(endpoint.job_id), flink.checkpoints(endpoint.job_id)
-            errors = flink.errors(endpoint.job_id)
+            return told_by_flink(health, flink, endpoint.job_id)
     except FlinkError:
         return health
-    return replace(
-        health,
-        works=job.works,
-        reason="ok" if job.works else ": ".join((f"the job is {job.state}", *errors[:1])),
-        failures=len(errors),
-        completed=checkpoints.counts.completed,
-        checkpoint=_newest(checkpoints),
-        restored=_restored(checkpoints),
-    )
-
-
-def _newest(checkpoints: Checkpoints) -> Checkpoint | None:
-    newest = checkpoints.latest.completed
-    if newest is None:
-        return None
-    return Checkpoint(newest.id, newest.trigger_timestamp * _NS_PER_MS, newest.external_path or "")
-
-
-def _restored(checkpoints: Checkpoints) -> Restored | None:
-    found = checkpoints.latest.restored
-    return None if found is None else Restored(found.id, found.external_path or "")
-
-
-def _spans(reader: TopicReader, since_ms: int) -> dict[Partition, tuple[int, int]]:
-    """From the first offset since then to the end, of each partition."""
-    partitions = reader.partitions()
-    starts, ends = reader.offsets_at(partitions, since_ms), reader.ends(partitions)
-    return {at: (starts[at], ends[at][1]) for at in partitions}
-
-
-def _versions(reader: TopicReader, spans: Mapping[Partition, tuple[int, int]], topic: str) -> dict[str, int]:
-    """How many of the newest records are of each version of the job."""
-    mine = {at: span for at, span in spans.items() if at.topic == topic}
-    starts = {at: max(low, high - _MOST) for at, (low, high) in mine.items()}
-    found = Counter[str]()
-    for message in reader.read(starts, {at: high for at, (_, high) in mine.items()}):
-        with suppress(msgspec.MsgspecError):  # not ours
-            found[decode_envelope(message.value() or b"").job_version or ""] += 1
-    return dict(found)

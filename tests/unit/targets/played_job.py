@@ -43,6 +43,8 @@ class PlayedJob:
     """Tags that the registry does not have."""
     stuck: bool = False
     """The operator does nothing any more."""
+    wants: str = ""
+    """The only access key that it works with."""
     failing: str = ""
     """Why no savepoint succeeds."""
     users: dict[str, str] = field(default_factory=lambda: {KEYS["fs.s3a.access.key"]: KEYS["fs.s3a.secret.key"]})
@@ -56,6 +58,8 @@ class PlayedJob:
     starts: list[str] = field(default_factory=list)
     """Where each start came from."""
     now_s: int = field(default_factory=lambda: int(time.time()) - 100_000)
+    keys: tuple[str, str] = ("", "")
+    """With which its pods were started."""
     done: Thing = field(default_factory=dict)
     """The spec that the operator has taken up."""
 
@@ -85,6 +89,8 @@ class PlayedJob:
             self.restored, self.ours = job["initialSavepointPath"], []
         elif self.ours:
             self.restored = self.ours[-1]
+        mounted = self.cluster.secret("torghut", "torghut-minio")
+        self.keys = mounted["fs.s3a.access.key"], mounted["fs.s3a.secret.key"]
         self.starts.append(self.restored)
         self.completed = 0
         self.now_s += 10
@@ -142,8 +148,7 @@ class PlayedJob:
     def works(self) -> bool:
         """Whether what runs is any good, and can read its state with the keys that it was started with."""
         there = self.cluster.get(JOB)
-        keys = self.cluster.secret("torghut", "torghut-minio")
-        known = self.users.get(keys.get("fs.s3a.access.key", "")) == keys.get("fs.s3a.secret.key")
+        known = self.users.get(self.keys[0]) == self.keys[1] and self.wants in {"", self.keys[0]}
         return there is not None and known and not {self.tag(there)} & (self.bad | self.absent)
 
     # Flink

@@ -112,7 +112,10 @@ def ports_of(place: Place, cluster: PlayedCluster, job: PlayedJob | None = None)
     return replace(played, job=PlayedFlow(place, brokers, store, job)) if job else played
 
 
-def with_job(directory: Path) -> tuple[Place, PlayedCluster, PlayedJob]:
+Installed = tuple[Place, PlayedCluster, PlayedJob]
+
+
+def with_job(directory: Path) -> Installed:
     """The same with the job, which works."""
     place, cluster = installation(directory)
     job = PlayedJob(cluster)

@@ -10,14 +10,11 @@ import yaml
 from tests.unit.ops.world import Desk, Killed, Yes
 from tests.unit.targets.played_cluster import FIRST, PlayedCluster, coded
 from tests.unit.targets.played_ports import installation, ports_of
-from tools.deploy.programs import KUSTOMIZE
 
 from torghut.ops.errors import PreconditionError, RefusedError, UnavailableError
 from torghut.ops.procedure import Request
 from torghut.ops.runner import Outcome
 from torghut.ops.state import Phase
-from torghut.platform.artifacts import cache_directory
-from torghut.platform.golang import program_path
 from torghut.platform.kubernetes.api import DEPLOYMENT, KAFKA_USER, SEALED_SECRET, SECRET, Ref
 from torghut.runbooks.kafka_diagnosis import first_cause
 from torghut.runbooks.kafka_ports import Cause
@@ -37,13 +34,7 @@ FILE = "deploy/overlays/drill/secrets/kafka-forwarder.yaml"
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Place, PlayedCluster]]:
-    program = program_path(cache_directory(), KUSTOMIZE)
-    if not program.is_file():
-        pytest.fail("kustomize is not in the cache: run `make setup-deploy`")
-    (tmp_path / "programs").mkdir()
-    (tmp_path / "programs" / "kustomize").symlink_to(program)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'programs'}:/usr/bin:/bin")
+def made(tmp_path: Path, programs: None) -> Iterator[tuple[Place, PlayedCluster]]:  # noqa: ARG001 - they are needed
     place, cluster = installation(tmp_path)
     yield place, cluster
     place.api.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -41,6 +42,8 @@ class PlayedJob:
     """Versions that crash."""
     absent: set[str] = field(default_factory=set)
     """Tags that the registry does not have."""
+    metrics: Callable[[str], list[Thing]] = field(default=lambda _: [])
+    """Of the one vertex, by names (`played_lag`)."""
     stuck: bool = False
     """The operator does nothing any more."""
     wants: str = ""
@@ -162,6 +165,8 @@ class PlayedJob:
         if found["path"] == "/jobs/overview":
             one = {"jid": _JOB_ID, "name": "torghut-ta", "start-time": self.now_s * 1000}
             return httpx.Response(200, json={"jobs": [one]})
+        if found["path"].endswith("/metrics"):
+            return httpx.Response(200, json=self.metrics(request.url.params.get("get", "")))
         return httpx.Response(200, json=self._told(found["path"].removeprefix(f"/jobs/{_JOB_ID}")))
 
     def _told(self, path: str) -> Thing:

@@ -47,6 +47,9 @@ class Table(Brokers):
 
     cluster: PlayedCluster = field(default_factory=PlayedCluster)
 
+    def reader(self) -> dict[str, Any]:
+        return {"as": "the audit's user"}
+
     def login(self, values: Mapping[str, str]) -> Login:
         accepted = self.cluster.users.get(values["username"]) == values["password"]
         return Login(accepted, f"{values['username']} {'logged in' if accepted else 'was refused'}")

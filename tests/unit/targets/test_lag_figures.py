@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from torghut.platform.kafka.reader import Partition
-from torghut.targets.local.lag import _backlog, _mean_ms, _median_ms, _positions, _quantile, _share_above, _worst
+from torghut.targets.lag_figures import _backlog, _mean_ms, _median_ms, _positions, _quantile, _share_above, _worst
 
 TRADES = "torghut.trades.v1"
 

@@ -50,7 +50,7 @@ class KubernetesJob:
     def health(self) -> JobHealth:
         """The pods that there are, and what their JobManager says."""
         deployment, pods = self._deployment(), job_pods(self.place)
-        managers = [pod for pod in pods if _component(pod) == "jobmanager" and not pod.leaving]
+        managers = _managers(pods)
         health = JobHealth(
             works=False,
             reason=self._reason(deployment, pods),
@@ -59,7 +59,7 @@ class KubernetesJob:
             failures=sum(pod.restarts for pod in managers) + (_HOPELESS if _given_up(deployment, managers) else 0),
             since_ns=max((pod.since_ns for pod in pods), default=0),
         )
-        asked = self._asked(health, managers)
+        asked = self._asked(health, job_manager(pods))
         trouble = deployment.trouble
         if asked.works and trouble:
             return replace(asked, works=False, reason=f"{job_ref(self.place)} is {trouble}")
@@ -117,12 +117,12 @@ class KubernetesJob:
         said = f"{job_ref(self.place)} is {deployment.trouble or 'called well, and its JobManager does not answer'}"
         return f"{said}; {waiting}" if waiting else said
 
-    def _asked(self, health: JobHealth, managers: list[Pod]) -> JobHealth:
-        """What Flink adds. While one JobManager replaces another, nobody is asked."""
-        if len(managers) != 1 or not managers[0].since_ns:
+    def _asked(self, health: JobHealth, manager: Pod | None) -> JobHealth:
+        """What Flink adds."""
+        if manager is None:
             return health
         try:
-            with flink_of(self.place, managers[0]) as flink:
+            with flink_of(self.place, manager) as flink:
                 return told_by_flink(health, flink, flink.job_named(JOB))
         except FlinkError:
             return health
@@ -142,8 +142,14 @@ def flink_of(place: Place, manager: Pod) -> Flink:
     return Flink(place.api.way_to(place.ref(POD, manager.metadata.name), str(port)), through=place.api.client)
 
 
-def _component(pod: Pod) -> str:
-    return pod.metadata.labels.get("component", "")
+def job_manager(pods: tuple[Pod, ...]) -> Pod | None:
+    """The one that runs; while one replaces another, nobody is asked."""
+    managers = _managers(pods)
+    return managers[0] if len(managers) == 1 and managers[0].since_ns else None
+
+
+def _managers(pods: tuple[Pod, ...]) -> list[Pod]:
+    return [pod for pod in pods if pod.metadata.labels.get("component") == "jobmanager" and not pod.leaving]
 
 
 def _told(values: Iterable[str]) -> str:

@@ -30,6 +30,7 @@ from torghut.targets.kubernetes.kafka_probe import KubernetesKafkaProbe
 from torghut.targets.kubernetes.kafka_repair import AUTHORITY_IS_STRIMZIS, KubernetesKafkaRepair
 from torghut.targets.kubernetes.kafka_secrets import PREFIX, KafkaSecrets
 from torghut.targets.kubernetes.kafka_users import KubernetesKafkaUsers
+from torghut.targets.kubernetes.lag import KubernetesLag
 from torghut.targets.kubernetes.lock import LeaseLock
 from torghut.targets.kubernetes.place import Choice, Place
 from torghut.targets.kubernetes.redeployment import Redeployment
@@ -73,20 +74,20 @@ def ports_over(place: Place, brokers: Brokers, sealer: Sealer, store: ObjectStor
     kafka_secrets = KafkaSecrets(place, desired, users)
     secrets = KubernetesSecrets(SealedSecrets(place, desired, sealer), PREFIX, kafka_secrets)
     authority: Any = Absent("the brokers' authority is Strimzi's", AUTHORITY_IS_STRIMZIS)
-    lag: Any = Absent("the figures of lag")
+    status = KubernetesStatus(place)
     return Ports(
         desired=desired,
         secrets=secrets,
         workloads=KubernetesWorkloads(place, desired),
         feed=KubernetesFeed(place),
-        status=KubernetesStatus(place),
+        status=status,
         kafka=KubernetesKafkaProbe(place, brokers, kafka_secrets, users),
         kafka_users=users,
         kafka_authority=authority,
         kafka_repair=KubernetesKafkaRepair(place, kafka_secrets, users),
         store=KubernetesStore(store),
         job=KubernetesJob(place, brokers, store),
-        lag=lag,
+        lag=KubernetesLag(place, brokers, status),
     )
 
 

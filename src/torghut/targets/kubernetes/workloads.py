@@ -24,6 +24,11 @@ JOB: Final = "job"
 """The workload that is no Deployment of ours: Flink makes its pods."""
 _LABELS: Final = {**WORKLOADS, JOB: "ta"}
 """Workload to the name that its pods are labelled with."""
+_OF_OTHERS: Final = {
+    "kafka": "Strimzi runs the brokers of kafka/kafka/torghut; to have it restart them one by one: `kubectl annotate"
+    " strimzipodset torghut-broker -n kafka strimzi.io/manual-rolling-update=true`"
+}
+"""Workload to who restarts it, and how."""
 _MOST: Final = 20
 
 
@@ -58,7 +63,7 @@ class KubernetesWorkloads:
         return tuple(self._instance(pod, wanted, current=job.taken_up) for pod in pods)
 
     def restart(self, workload: str, change: Change) -> None:
-        """Another annotation of the pods: the Deployment replaces them, once for this token."""
+        """Another annotation of the pods: the Deployment replaces them, once for this token; the job's operator too."""
         self.state.apply({f"workload.{workload}.token": change.token}, change)
 
     def strays(self, workload: str) -> tuple[str, ...]:
@@ -106,9 +111,8 @@ class KubernetesWorkloads:
 
     def _deployment(self, workload: str) -> Deployment:
         if workload not in WORKLOADS:
-            raise RefusedError(
-                f"{workload} is no workload that procedures know on Kubernetes: those are {', '.join(_LABELS)}"
-            )
+            known = f"{workload} is no workload that procedures know on Kubernetes: those are {', '.join(_LABELS)}"
+            raise RefusedError(_OF_OTHERS.get(workload, known))
         with answers():
             return self.place.api.read(self.place.ref(DEPLOYMENT, WORKLOADS[workload]), Deployment)
 

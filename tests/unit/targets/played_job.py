@@ -58,6 +58,8 @@ class PlayedJob:
     restored: str = ""
     completed: int = 0
     number: int = 0
+    passed_over: list[str] = field(default_factory=list)
+    """Newer checkpoints than the one that the last redeployment started from."""
     starts: list[str] = field(default_factory=list)
     """Where each start came from."""
     now_s: int = field(default_factory=lambda: int(time.time()) - 100_000)
@@ -90,6 +92,7 @@ class PlayedJob:
         job, before = there["spec"]["job"], self.done.get("job", {})
         if job.get("savepointRedeployNonce") != before.get("savepointRedeployNonce"):
             self.restored, self.ours = job["initialSavepointPath"], []
+            self.passed_over = [uri for uri in self.saved if self._newer(uri)]
         elif self.ours:
             self.restored = self.ours[-1]
         mounted = self.cluster.secret("torghut", "torghut-minio")
@@ -98,6 +101,11 @@ class PlayedJob:
         self.completed = 0
         self.now_s += 10
         self._pods(there)
+
+    def _newer(self, uri: str) -> bool:
+        """Whether it is of the same deployment as what was restored, and newer."""
+        directory = self.restored.rpartition("/chk-")[0]
+        return bool(directory) and uri.startswith(directory) and self.saved[uri] > self.saved[self.restored]
 
     def _pods(self, there: Thing) -> None:
         for old in self.cluster.pods("ta"):

@@ -85,6 +85,7 @@ def test_a_version_that_does_not_run_is_taken_back_to_the_former_ones_newest_che
     assert outcome.phase is Phase.UNDONE, outcome.what
     assert "version v2 came down" in outcome.what
     assert (running(installed), "/checkpoints/first/" in job.starts[-1]) == ("drill", True)
+    assert job.passed_over == []
     assert ports_of(*installed).desired.drift() == ()
     assert b"newTag: drill" in file(place)
 

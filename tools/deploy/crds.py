@@ -49,6 +49,8 @@ _STRIMZI_KINDS: Final = {
     "KafkaUser": "io.strimzi.api.kafka.model.user.KafkaUser",
 }
 _FLINK: Final = "META-INF/fabric8/flinkdeployments.flink.apache.org-v1.yml"
+_FLINK_SNAPSHOT: Final = "META-INF/fabric8/flinkstatesnapshots.flink.apache.org-v1.yml"
+"""Of what procedures order; no manifest holds one."""
 _FLINK_VERSION: Final = "v2_3"
 """The newest definition in the registry is of operator 1.10, older than the operator that these manifests are for. Its
 list of Flink versions ends at 1.20, so ours is added to it; nothing else of it is changed."""
@@ -70,7 +72,7 @@ def ensure_crds(cache: Path, report: Report = lambda _line: None) -> Path:
     with storage_errors(cache), tempfile.TemporaryDirectory(prefix=".crds.", dir=cache) as temporary:
         fresh = Path(temporary) / "crds"
         fresh.mkdir()
-        for definition in (*_from_modules(), *_from_strimzi(jars, Path(temporary)), _from_flink(jars)):
+        for definition in (*_from_modules(), *_from_strimzi(jars, Path(temporary)), *_from_flink(jars)):
             (fresh / f"{definition['metadata']['name']}.yaml").write_text(write([definition]))
         fresh.rename(target)
     return target
@@ -110,11 +112,12 @@ def _from_strimzi(jars: Path, scratch: Path) -> Iterator[Object]:
         yield from parse((scratch / f"{kind}.yaml").read_bytes())
 
 
-def _from_flink(jars: Path) -> Object:
+def _from_flink(jars: Path) -> Iterator[Object]:
     (jar,) = jars.glob("flink-kubernetes-operator-api-*.jar")
     with zipfile.ZipFile(jar) as archive:
-        (definition,) = parse(archive.read(_FLINK))
-    (version,) = definition["spec"]["versions"]
+        (deployment,) = parse(archive.read(_FLINK))
+        yield from parse(archive.read(_FLINK_SNAPSHOT))
+    (version,) = deployment["spec"]["versions"]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     spec["properties"]["flinkVersion"]["enum"].append(_FLINK_VERSION)
-    return definition
+    yield deployment

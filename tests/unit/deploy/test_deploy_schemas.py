@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from tools.deploy.validate import faults
 
 from torghut.platform.artifacts import cache_directory
 from torghut.platform.errors import JavaError
+from torghut.platform.kubernetes.flink import savepoint_order
+from torghut.targets.kubernetes.desired_file import parse as parse_desired
+from torghut.targets.kubernetes.desired_file import render
+from torghut.targets.kubernetes.names import JOB, REDEPLOYED_FROM, REDEPLOYED_NONCE, SUBMISSION, TAG
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +66,28 @@ def test_a_field_that_nobody_knows_is_refused(kind: str, called: str, path: tupl
         place = place[step]
     place["unheardOf"] = "value"
     assert "unheardOf" in said_of(one, schemas)
+
+
+def test_a_savepoint_that_procedures_order_fits_its_schema(schemas: Path) -> None:
+    order = savepoint_order({"name": "torghut-ta-r-savepoint", "namespace": "torghut", "annotations": {}}, JOB, 2)
+    assert said_of(order, schemas) == ""
+    order["spec"]["savepoint"]["unheardOf"] = "value"
+    assert "unheardOf" in said_of(order, schemas)
+
+
+def test_a_job_that_was_redeployed_from_a_state_fits_its_schema(tmp_path: Path, schemas: Path) -> None:
+    shutil.copytree(DEPLOY, tmp_path / "deploy")
+    file = tmp_path / "deploy" / "overlays" / "prod" / "desired" / "kustomization.yaml"
+    uri, nonce = "s3a://b/checkpoints/r/deploy/x/chk-7", str(2**48 - 1)
+    wanted = {**parse_desired(file.read_bytes(), "it"), REDEPLOYED_FROM: uri, REDEPLOYED_NONCE: nonce, TAG: "17"}
+    file.write_bytes(render({**wanted, SUBMISSION: "r/deploy"}))
+    built = manifest("prod", tmp_path / "deploy")
+    assert faults(cache_directory(), schemas, built) == ""
+    (job,) = (one["spec"] for one in parse(built) if one["kind"] == "FlinkDeployment")
+    assert (job["job"]["initialSavepointPath"], job["job"]["savepointRedeployNonce"]) == (uri, int(nonce))
+    assert (job["image"].rpartition(":")[2], job["podTemplate"]["metadata"]["annotations"]["torghut/submission"]) == (
+        "17", "r/deploy",
+    )  # fmt: skip
 
 
 def test_a_value_of_a_wrong_type_is_refused(schemas: Path) -> None:

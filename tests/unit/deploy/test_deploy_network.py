@@ -35,6 +35,7 @@ def parties(name: str) -> dict[str, Party]:
         "stranger": Pod("default", {"app.kubernetes.io/name": "forwarder"}),
         "stray pod": Pod("torghut", {"run": "debug"}),
         "api-server": Address("10.0.0.1"),
+        "api-server's proxy": Address("192.0.2.1"),
         "alpaca": Address("35.190.0.1"),
         "metadata": Address("169.254.169.254"),
         "neighbour": Address("192.168.1.7"),
@@ -67,17 +68,22 @@ JOB = ("torghut-ta-jobmanager", "torghut-ta-taskmanager")
 CLIENTS = ("forwarder", "console", "ta-status", *JOB)
 CLUSTER = ("broker", "entity-operator")
 
+OUTSIDE = {("forwarder", "alpaca", 443), ("forwarder", "api-server's proxy", 443)}
+"""Alpaca's addresses are any that are not private; the second is one that nobody has."""
+
 INTENT = {
     *product([*CLIENTS, *CLUSTER, "stray pod"], ["dns"], [53]),
     *product(CLIENTS, ["broker"], [9093]),
     *product(["forwarder", *JOB, *CLUSTER], ["api-server"], [443, 6443]),
-    ("forwarder", "alpaca", 443),
+    *OUTSIDE,
     *product(JOB, ["minio"], [9000]),
     *product(JOB, JOB, PORTS),
     *product(["ta-status", "console", "flink-operator"], ["torghut-ta-jobmanager"], [8081]),
     *product(["console"], ["forwarder"], [8080, 9108]),
     *product(["prometheus"], ["forwarder"], [9108]),
     *product(["prometheus"], JOB, [9249]),
+    *product(["api-server's proxy"], ["forwarder"], [8080, 9108]),
+    ("api-server's proxy", "torghut-ta-jobmanager", 8081),
     ("prometheus", "broker", 9404),
     *product(["ingress", "prometheus"], ["console"], [8088]),
     *product(CLUSTER, CLUSTER, PORTS),
@@ -85,7 +91,7 @@ INTENT = {
 }
 """Source, destination, port: who may talk to whom. Everything else with one of ours at an end may not."""
 
-SIMULATED = (INTENT - {("forwarder", "alpaca", 443)}) | {
+SIMULATED = (INTENT - OUTSIDE) | {
     *product(["forwarder"], ["sim"], [8765, 8766]),
     ("sim", "dns", 53),
 }

@@ -28,13 +28,16 @@ from torghut.platform.kubernetes.access import log_in
 from torghut.platform.kubernetes.api import SECRET, Api, Ref
 from torghut.platform.kubernetes.sealing import Sealer
 from torghut.targets.kubernetes.desired import SEALED
+from torghut.targets.kubernetes.desired_file import parse, render
 from torghut.targets.kubernetes.names import ROTATED, opened_ref, sealed_file
 from torghut.targets.kubernetes.secrets import KEYS
 
 OVERLAY: Final = "drill"
 SPACE: Final = "torghut"
 _SECRETS: Final = "secrets"
-_OWN: Final = (_SECRETS, "desired")
+_DESIRED: Final = "desired"
+_OWN: Final = (_SECRETS, _DESIRED)
+_LIST: Final = "kustomization.yaml"
 _PLACEHOLDER: Final = b"PLACEHOLDER"
 
 
@@ -70,7 +73,10 @@ class Installation:
         shutil.rmtree(self.deploy, ignore_errors=True)
         shutil.copytree(DEPLOY, self.deploy)
         for path, content in own.items():
-            path.write_bytes(content)
+            if path.parent.name == _DESIRED and path.name == _LIST:
+                path.write_bytes(_brought_forward(content, path.read_bytes()))
+            elif path.name != _LIST:
+                path.write_bytes(content)
         Repository.make(self.clone).commit((DEPLOY.name,), "deploy/ as the sources have it")
 
     def seal(self) -> None:
@@ -131,3 +137,8 @@ class Installation:
     @property
     def _overlay(self) -> Path:
         return self.deploy / "overlays" / OVERLAY
+
+
+def _brought_forward(own: bytes, fresh: bytes) -> bytes:
+    """What procedures changed, with values that the sources have got since."""
+    return render({**parse(fresh, "the sources' desired state"), **parse(own, "the clone's desired state")})

@@ -276,6 +276,13 @@ def test_the_keys_in_force_are_told_apart_by_digest(place: Place, server: ApiSer
         ("patch", "secrets/torghut-alpaca", "no"),
         ("patch", "sealedsecrets.bitnami.com/torghut-alpaca", "yes"),
         ("create", "rolebindings", "no"),
+        ("patch", "deployments.apps/ta-status", "yes"),
+        ("patch", "flinkdeployments.flink.apache.org/torghut-ta", "yes"),
+        ("delete", "flinkdeployments.flink.apache.org/torghut-ta", "no"),
+        ("create", "flinkdeployments.flink.apache.org", "no"),
+        ("create", "flinkstatesnapshots.flink.apache.org", "yes"),
+        ("delete", "flinkstatesnapshots.flink.apache.org", "no"),
+        ("create", "pods/proxy", "no"),
     ],
 )
 def test_who_runs_procedures_may_do_what_they_do(server: ApiServer, verb: str, what: str, may: str) -> None:

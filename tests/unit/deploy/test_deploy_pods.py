@@ -109,9 +109,10 @@ def test_only_who_runs_procedures_reads_secrets_and_only_those_that_they_are_abo
         for rule in role["rules"]
         if "secrets" in rule["resources"]
     ]
-    users = ["torghut-forwarder", "torghut-forwarder-2"]
+    users = ["torghut-forwarder", "torghut-forwarder-2", "torghut-ta", "torghut-ta-2"]
+    given = ["torghut-forwarder-passwords", "torghut-ta-passwords"]
     assert readers == [
-        ("procedures", ["get"], [*users, "torghut-forwarder-passwords", "torghut-cluster-ca-cert"]),
+        ("procedures", ["get"], [*users, *given, "torghut-cluster-ca-cert"]),
         ("procedures", ["get"], ["torghut-alpaca", "torghut-minio", "torghut-audit"]),
         ("procedures", ["get", "create", "patch"], [*users, "torghut-cluster-ca-cert"]),
     ]

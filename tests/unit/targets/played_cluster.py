@@ -270,6 +270,7 @@ class PlayedCluster:
 
 
 FIRST = {"username": "torghut-forwarder", "password": "the-first-password"}
+FIRST_OF_JOB = {"username": "torghut-ta", "password": "the-jobs-first-password"}
 
 
 def named(thing: Thing) -> Thing:

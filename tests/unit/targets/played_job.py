@@ -65,6 +65,11 @@ class PlayedJob:
     now_s: int = field(default_factory=lambda: int(time.time()) - 100_000)
     keys: tuple[str, str] = ("", "")
     """With which its pods were started."""
+    only: tuple[str, str] = ("", "")
+    """The only login that it works with."""
+    login: tuple[str, str] = ("", "")
+    accepted: bool = False
+    """By the brokers, when its pods were started."""
     done: Thing = field(default_factory=dict)
     """The spec that the operator has taken up."""
 
@@ -97,10 +102,20 @@ class PlayedJob:
             self.restored = self.ours[-1]
         mounted = self.cluster.secret("torghut", "torghut-minio")
         self.keys = mounted["fs.s3a.access.key"], mounted["fs.s3a.secret.key"]
+        self.login = self._login(there["spec"]["podTemplate"]["spec"])
+        fits = self.only in {("", ""), self.login}
+        self.accepted = fits and self.cluster.users.get(self.login[0]) == self.login[1]
         self.starts.append(self.restored)
         self.completed = 0
         self.now_s += 10
         self._pods(there)
+
+    def _login(self, spec: Thing) -> tuple[str, str]:
+        """The user in the environment, and the password that is mounted."""
+        user = next(one["value"] for one in spec["containers"][0]["env"] if one["name"] == "KAFKA_USERNAME")
+        volume = next(one for one in spec["volumes"] if one["name"] == "kafka")
+        mounted = volume["projected"]["sources"][0]["secret"]["name"]
+        return user, self.cluster.secret("torghut", mounted).get("password", "")
 
     def _newer(self, uri: str) -> bool:
         """Whether it is of the same deployment as what was restored, and newer."""
@@ -160,7 +175,7 @@ class PlayedJob:
         """Whether what runs is any good, and can read its state with the keys that it was started with."""
         there = self.cluster.get(JOB)
         known = self.users.get(self.keys[0]) == self.keys[1] and self.wants in {"", self.keys[0]}
-        return there is not None and known and not {self.tag(there)} & (self.bad | self.absent)
+        return there is not None and known and self.accepted and not {self.tag(there)} & (self.bad | self.absent)
 
     # Flink
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import yaml
-from tests.unit.targets.played_cluster import FIRST, PlayedCluster, coded
+from tests.unit.targets.played_cluster import FIRST, FIRST_OF_JOB, PlayedCluster, coded
 from tests.unit.targets.played_job import KEYS, PlayedFlow, PlayedJob, store_of
 from tools.deploy.overlays import DEPLOY, objects
 
@@ -25,9 +25,11 @@ from torghut.targets.kubernetes.brokers import Brokers
 from torghut.targets.kubernetes.kafka_probe import KubernetesKafkaProbe
 from torghut.targets.kubernetes.kafka_secrets import KafkaSecrets
 from torghut.targets.kubernetes.kafka_users import KubernetesKafkaUsers
+from torghut.targets.kubernetes.names import opened_ref, sealed_file
 from torghut.targets.kubernetes.place import Place
 from torghut.targets.kubernetes.store import ObjectStore
 from torghut.targets.kubernetes.target import ports_over
+from torghut.wire.topics import Role
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Reached(KubernetesKafkaProbe):
     """Brokers that are there, with every topic: what a client alone can try is well."""
 
     cluster: PlayedCluster = field(default_factory=PlayedCluster)
+    job: PlayedJob | None = None
 
     def way(self) -> tuple[Found, ...]:
         return ()
@@ -72,6 +75,8 @@ class Reached(KubernetesKafkaProbe):
 
     def written(self, role: str, since_ns: int) -> int:
         assert since_ns > 0
+        if role == "ta":
+            return 7 if self.job is not None and self.job.works else 0
         return 7 if role == "forwarder" and self.cluster.reason() == "ok" else 0
 
 
@@ -81,8 +86,8 @@ def installation(directory: Path) -> tuple[Place, PlayedCluster]:
     overlay = directory / "clone" / "deploy" / "overlays" / "drill"
     cluster = PlayedCluster()
     api = cluster.api()
-    sealed = Wrapper(api).seal(Ref(kinds.SECRET, "kafka", "torghut-forwarder-passwords"), given(FIRST))
-    (overlay / "secrets" / "kafka-forwarder.yaml").write_bytes(sealed)
+    for role, first in ((Role.FORWARDER, FIRST), (Role.TA, FIRST_OF_JOB)):
+        (overlay / sealed_file(role)).write_bytes(Wrapper(api).seal(opened_ref(role), given(first)))
     Repository.make(directory / "clone").commit(("deploy",), "as it is")
     wanted = {"SealedSecret", "KafkaUser", "Deployment", "ConfigMap"}
     for one in objects("drill", directory / "clone" / "deploy"):
@@ -110,7 +115,7 @@ def ports_of(place: Place, cluster: PlayedCluster, job: PlayedJob | None = None)
     store = store_of(place, job) if job else ObjectStore(place, {})
     made = ports_over(place, brokers, Wrapper(place.api), store)
     users = cast("KubernetesKafkaUsers", made.kafka_users)
-    probe = Reached(place, brokers, KafkaSecrets(place, users.state, users), users, cluster)
+    probe = Reached(place, brokers, KafkaSecrets(place, users.state, users), users, cluster, job)
     played = replace(made, kafka=probe)
     return replace(played, job=PlayedFlow(place, brokers, store, job)) if job else played
 

@@ -186,9 +186,9 @@ def test_the_job_is_left_out_while_it_does_not_run(place: Place, cluster: Played
     assert ports_of(place, cluster).workloads.instances("job") == ()
 
 
-def test_the_login_of_the_job_is_none_that_is_rotated_here(place: Place, cluster: PlayedCluster) -> None:
-    with pytest.raises(RefusedError, match=r"kafka\.ta is no secret that procedures change.*--set roles=forwarder"):
-        ports_of(place, cluster).secrets.live("kafka.ta")
+def test_a_login_that_is_strimzis_to_make_is_none_that_is_rotated_here(place: Place, cluster: PlayedCluster) -> None:
+    with pytest.raises(RefusedError, match=r"kafka\.audit is no secret that procedures change.*--set roles=forwarder"):
+        ports_of(place, cluster).secrets.live("kafka.audit")
 
 
 def test_another_user_in_the_deployment_is_drift(place: Place, cluster: PlayedCluster) -> None:

@@ -9,6 +9,7 @@ from torghut.targets.kubernetes.names import (
     JOB,
     JOB_STATUS,
     JOB_TOKEN,
+    JOB_USER,
     PARALLELISM,
     REDEPLOYED_FROM,
     REDEPLOYED_NONCE,
@@ -25,10 +26,14 @@ from torghut.targets.kubernetes.place import Place, answers
 
 _NAMES = frozenset(
     {
-        *(TAG, SUBMISSION, START_FROM, PARALLELISM, REDEPLOYED_FROM, REDEPLOYED_NONCE, JOB_TOKEN),
+        *(TAG, SUBMISSION, START_FROM, PARALLELISM, REDEPLOYED_FROM, REDEPLOYED_NONCE, JOB_TOKEN, JOB_USER),
         *(f"{SETTING}{setting}" for setting in SETTINGS),
     }
 )
+
+
+_OF_BOTH = frozenset({TAG, JOB_TOKEN, JOB_USER})
+"""What the one that tells how the job stands shares with it: version, login, and the restart that both take it from."""
 
 
 def job_ref(place: Place) -> Ref:
@@ -40,7 +45,7 @@ def objects_of_job(place: Place, name: str) -> tuple[Ref, ...]:
     """The objects that a name of the desired state is about; none when it is not the job's."""
     if name not in _NAMES:
         return ()
-    return (job_ref(place), *((place.ref(DEPLOYMENT, JOB_STATUS),) if name == TAG else ()))
+    return (job_ref(place), *((place.ref(DEPLOYMENT, JOB_STATUS),) if name in _OF_BOTH else ()))
 
 
 def find_job(place: Place) -> FlinkDeployment | None:
@@ -62,6 +67,7 @@ def job_values(place: Place) -> dict[str, str]:
         START_FROM: found.metadata.annotations.get(STARTED_FROM, ""),
         PARALLELISM: str(job.parallelism),
         JOB_TOKEN: template.metadata.annotations.get(RESTARTED_FOR, ""),
+        JOB_USER: template.spec.variable("KAFKA_USERNAME"),
         **settings,
     }
     if job.savepoint_redeploy_nonce is not None:

@@ -27,13 +27,15 @@ SETTINGS: Final = ("TA_IDLE_TIMEOUT_MS", "TA_WATERMARK_MS")
 REDEPLOYED_FROM: Final = "job.redeployed.from"
 REDEPLOYED_NONCE: Final = "job.redeployed.nonce"
 JOB_TOKEN: Final = "workload.job.token"  # noqa: S105 - what it was restarted for
+JOB_USER: Final = f"kafka.user.{Role.TA.value}"
+"""As whom the job logs in to Kafka, and who tells how it stands."""
 RESTARTED_FOR: Final = "torghut/restarted-for"
 """Annotation of a pod: what it was last restarted for."""
 SUBMITTED: Final = "torghut/submission"
 """Annotation of the job's pods: the deployment that they belong to."""
 STARTED_FROM: Final = "torghut/start-from"
 """Annotation of the FlinkDeployment: what its deployment should start from."""
-ROTATED: Final = (Role.FORWARDER,)
+ROTATED: Final = (Role.FORWARDER, Role.TA)
 """Roles whose user procedures change: its password is sealed in Git, and there is a second user to move to."""
 
 

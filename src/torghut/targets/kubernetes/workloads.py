@@ -14,7 +14,7 @@ from torghut.platform.kubernetes.objects import Deployment, Metadata, Pod
 from torghut.runbooks.ports import Change, Instance
 from torghut.targets.kubernetes.desired import SEALED, WORKLOADS, KubernetesDesired
 from torghut.targets.kubernetes.job_objects import find_job, job_pods
-from torghut.targets.kubernetes.names import RESTARTED_FOR
+from torghut.targets.kubernetes.names import JOB_STATUS, RESTARTED_FOR
 from torghut.targets.kubernetes.place import Place, answers
 from torghut.targets.kubernetes.status import said_by
 
@@ -22,8 +22,8 @@ _ROLES: Final = {"forwarder": SEALED["alpaca"][0]}
 """Workload to the Secret that makes a pod one of its kind: whoever has these keys can take the account's connection."""
 JOB: Final = "job"
 """The workload that is no Deployment of ours: Flink makes its pods."""
-_LABELS: Final = {**WORKLOADS, JOB: "ta"}
-"""Workload to the name that its pods are labelled with."""
+_LABELS: Final = {**{workload: (name,) for workload, name in WORKLOADS.items()}, JOB: ("ta", JOB_STATUS)}
+"""Workload to the names that its pods are labelled with, those that log in as it with them."""
 _OF_OTHERS: Final = {
     "kafka": "Strimzi runs the brokers of kafka/kafka/torghut; to have it restart them one by one: `kubectl annotate"
     " strimzipodset torghut-broker -n kafka strimzi.io/manual-rolling-update=true`"
@@ -89,7 +89,7 @@ class KubernetesWorkloads:
         """Lines of its pods' logs since then with one of the words."""
         since = datetime.fromtimestamp(since_ns / 1e9, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         with answers():
-            pods = [pod for pod in self._pods(_LABELS[workload]) if pod.since_ns]
+            pods = [pod for name in _LABELS[workload] for pod in self._pods(name) if pod.since_ns]
             logs = [self.place.api.log(self.place.ref(POD, pod.metadata.name), since) for pod in pods]
         lines = (line for log in logs for line in log.splitlines())
         return tuple(line for line in lines if any(word in line for word in words))[-_MOST:]

@@ -35,6 +35,8 @@ class Held:
     def remaining_s(self) -> float:
         return self.ttl_s
 
+    def outlast(self, seconds: float) -> None: ...
+
     def release(self) -> None: ...
 
 

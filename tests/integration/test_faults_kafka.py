@@ -13,6 +13,7 @@ from tests.integration.pipelines import RATE, Pipeline, now, pipeline_of
 from torghut.platform.kafka.acls import Acl, Operation, Resource, username
 from torghut.platform.waiting import wait_until
 from torghut.stack.running import RunningStack
+from torghut.targets.local.quota import LocalQuota
 from torghut.wire import topics
 from torghut.wire.status import Reason
 from torghut.wire.topics import Role, full_name
@@ -116,6 +117,28 @@ def password(pipeline: Pipeline, value: str) -> Iterator[None]:
         yield
     finally:
         pipeline.broker.admin().set_passwords({user: own})
+
+
+@pytest.mark.timeout(600, method="signal")
+@pytest.mark.parametrize("forwarder_is", ["left alone", "killed"])
+def test_what_a_broker_has_unread_in_a_muted_connection_is_written_once(pipeline: Pipeline, forwarder_is: str) -> None:
+    """Long after its delivery timed out, also when the forwarder that sent it is gone."""
+    since, forwarder = now(), pipeline.running()
+    quota, user = LocalQuota(pipeline.broker.home), username(Role.FORWARDER)
+    pipeline.flow()
+    try:
+        quota.limit(user, 1024)
+        wait_until(lambda: "quota" in getattr(forwarder.readyz(), "detail", ""), 60, "a mute that outlives a delivery")
+        pipeline.flow(10 * RATE)
+        if forwarder_is == "killed":
+            forwarder.kill()
+    finally:
+        quota.lift(user)
+    if forwarder_is == "killed":
+        forwarder.start()
+    forwarder.wait_ready(180)
+    pipeline.flow()
+    pipeline.prove(since, 10 * RATE)
 
 
 def test_a_restart_into_a_changed_password_recovers_when_it_is_changed_back(pipeline: Pipeline) -> None:

@@ -20,19 +20,25 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, NoReturn, TypeAlias
 
 import msgspec
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer, ThrottleEvent
 from confluent_kafka import Message as KafkaMessage
 
 from torghut.feed.messages import Message, Reject
 from torghut.forwarder.kafka_errors import Trouble
-from torghut.forwarder.lease import Lease
+from torghut.forwarder.lease import Lease, boot_clock
 from torghut.forwarder.sequence import Sequencer
 from torghut.wire import topics
 from torghut.wire.envelope import VERSION, DeadLetter, Envelope, Source
 from torghut.wire.times import NS_PER_MS
 
+BATCH_BYTES: Final = 64 * 1024
+"""Of one request at most, before compression: a quota of Q bytes a second mutes for at most this over Q seconds."""
+
 IN_FLIGHT_LIMIT: Final = 50_000
 """Records handed to librdkafka at most. The rest waits in our queue, where a failure costs nothing."""
+
+UNMUTE_S: Final = 1.0
+"""What a broker takes at most, after the time it named, to read a muted connection again."""
 
 RAW_LIMIT: Final = 64 * 1024
 """Bytes of a bad frame that a dead letter keeps, so that it fits a Kafka record in base64."""
@@ -116,6 +122,10 @@ class Delivery:
         self._in_flight: deque[Outgoing] = deque()
         self._producer: Producer | None = None
         self._sequencer: Sequencer | None = None
+        self._muted_until = 0.0  # boot clock, s
+        self._told_until = 0.0
+        self.muted = asyncio.Event()
+        """Set when a broker mutes our connection for longer than the last time: others should be told at once."""
         self.failed = asyncio.Event()
         """Set when the generation is over and `end` has to be called."""
 
@@ -142,6 +152,24 @@ class Delivery:
         """Age of the oldest record that is not acknowledged, in seconds since the forwarder received it."""
         oldest = self._in_flight[0] if self._in_flight else self._waiting[0] if self._waiting else None
         return (time.time_ns() - oldest.ingest_ts) / 1e9 if oldest else 0.0
+
+    def muted_s(self) -> float:
+        """How long the broker may yet write what it has of us unread, in seconds; 0 or less: it has nothing."""
+        return self._muted_until - boot_clock()
+
+    def throttled(self, event: ThrottleEvent) -> None:
+        """A quota is exceeded. The broker answered, and reads nothing more from this connection for a time.
+
+        librdkafka sends the next request all the same (its issue 5592). It lies in the broker's socket until that time
+        is over and is written then, whether we are alive or not: nobody may read back or begin a session before.
+        """
+        if event.throttle_time <= 0:  # over
+            return
+        self._muted_until = max(self._muted_until, boot_clock() + event.throttle_time + UNMUTE_S)
+        self._lease.outlast(self.muted_s())
+        if self._muted_until > self._told_until + UNMUTE_S:  # a quota that is just met says so with every answer
+            self._told_until = self._muted_until
+            self.muted.set()
 
     def submit(self, messages: Iterable[Message], ingest_ts: int, source: Source) -> None:
         """Accept events. They are delivered in this order, each (channel, symbol) with rising `seq`."""
@@ -284,6 +312,9 @@ def producer_settings(client: Mapping[str, Any], linger_ms: float, timeout_ms: i
         "enable.idempotence": True,
         "compression.type": "lz4",
         "linger.ms": linger_ms,
+        # One, so that a muted connection holds one request that we know the end of: see `Delivery.throttled`.
+        "max.in.flight.requests.per.connection": 1,
+        "batch.size": BATCH_BYTES,
         "partitioner": topics.PARTITIONER,
         "delivery.timeout.ms": timeout_ms,
         "request.timeout.ms": min(timeout_ms, 30_000),

@@ -44,6 +44,7 @@ class KubernetesLease:
         self._seen = _Seen("", 0.0)
         self._version = ""
         self._until = 0.0
+        self._outlast = 0.0
         self._trouble = ""
         self._closed = False
         self._turn = threading.Lock()
@@ -78,14 +79,18 @@ class KubernetesLease:
         """Seconds until our term ends."""
         return self._until - boot_clock()
 
+    def outlast(self, seconds: float) -> None:
+        """Ask for a longer term from the next renewal on; we ourselves keep to `ttl_s`."""
+        self._outlast = max(self._outlast, boot_clock() + seconds)
+
     def release(self) -> None:
-        """Leave the object without a holder; if that fails, time does it. It is not taken again."""
+        """Leave the object without a holder (or to time, while it outlasts us); it is not taken again."""
         with self._turn:
             self._closed = True
             held, self._until = self.remaining_s() > 0, 0.0
             if held:
                 try:
-                    self._lease.change(self._version, _FREE)
+                    self._lease.change(self._version, self._term() if self._outlast > boot_clock() else _FREE)
                 except KubernetesError as error:
                     self._report(str(error))
 
@@ -119,7 +124,8 @@ class KubernetesLease:
         self._trouble = ""
 
     def _term(self) -> Term:
-        return Term(self._holder, math.ceil(self.ttl_s), micro_time(time.time_ns()))
+        asked_s = max(self.ttl_s, self._outlast - boot_clock())
+        return Term(self._holder, math.ceil(asked_s), micro_time(time.time_ns()))
 
     def _lost(self, how: str) -> LeaseLost:
         self._until = 0.0

@@ -41,8 +41,14 @@ class Lease(Protocol):
     def remaining_s(self) -> float:
         """How long the lease is surely ours; 0 or less when it is not. Cheap: asked before every write."""
 
+    def outlast(self, seconds: float) -> None:
+        """Keep everybody else off for `seconds` from now, also when we die: something we sent may yet be written.
+
+        Others see it with the next renewal. What is ours to write stays as `remaining_s` says.
+        """
+
     def release(self) -> None:
-        """Give it up, so that another can take it at once. Harmless when it is not held."""
+        """Give it up, so that another can take it at once (or when `outlast` is over). Harmless when it is not held."""
 
 
 def boot_clock() -> float:
@@ -54,6 +60,8 @@ class _Term(msgspec.Struct, frozen=True):
     holder: str
     renewed: float
     ttl_s: float
+    outlast_s: float = 0.0
+    """How long after `renewed` nobody may succeed, even if the holder is dead."""
 
 
 _FIRST: Final = 1
@@ -76,6 +84,7 @@ class FileLease:
         self._term = 0
         self._descriptor = -1
         self._until = 0.0
+        self._outlast = 0.0
 
     def acquire(self) -> bool:
         """Take the next term, if the present one is vacant."""
@@ -104,10 +113,18 @@ class FileLease:
         """Seconds until our term ends."""
         return self._until - boot_clock() if self._term else 0.0
 
+    def outlast(self, seconds: float) -> None:
+        """Extend what the next renewal tells others."""
+        self._outlast = max(self._outlast, boot_clock() + seconds)
+
     def release(self) -> None:
-        """End the term: an empty file is vacant."""
+        """End the term: an empty file is vacant. A term that outlasts us keeps its record, without the lock."""
         if self._term:
-            os.ftruncate(self._descriptor, 0)
+            now = boot_clock()
+            if self._outlast > now:
+                os.pwrite(self._descriptor, self._record(now), 0)
+            else:
+                os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._term, self._until = 0, 0.0
 
@@ -125,25 +142,29 @@ class FileLease:
                 yield int(suffix), path
 
     def _vacant(self, term: int) -> bool:
-        """Whether the term is over: given up, its holder dead, or its time up."""
+        """Whether the term is over: given up, its holder dead, or its time up; and nothing outlasts it."""
         asked = boot_clock()  # before reading: see `renew`
         try:
             with self._file(term).open("rb") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    dead = True
                 except BlockingIOError:
-                    return self._expired(file.read(), asked)
-                return True
+                    dead = False
+                return self._over(file.read(), asked, dead=dead)
         except FileNotFoundError:
             return False  # somebody is two terms ahead: ask again
 
     @staticmethod
-    def _expired(record: bytes, now: float) -> bool:
+    def _over(record: bytes, now: float, *, dead: bool) -> bool:
         try:
             term = msgspec.json.decode(record, type=_Term)
         except msgspec.DecodeError:
-            return not record.strip()  # empty: given up; half a record: being written, ask again
-        return now - term.renewed >= term.ttl_s
+            return dead or not record.strip()  # empty: given up; half a record: being written, ask again
+        age = now - term.renewed
+        if dead:
+            return age < 0 or age >= term.outlast_s  # below 0: the machine was started anew since
+        return age >= max(term.ttl_s, term.outlast_s)
 
     def _take(self, term: int) -> bool:
         draft = self._path.with_name(f"{self._path.name}.draft-{os.getpid()}")
@@ -172,4 +193,4 @@ class FileLease:
 
     def _record(self, now: float) -> bytes:
         # One size for all renewals, so that a reader never sees the end of a longer, older record.
-        return msgspec.json.encode(_Term(self._holder, now, self.ttl_s)).ljust(512)
+        return msgspec.json.encode(_Term(self._holder, now, self.ttl_s, max(self._outlast - now, 0.0))).ljust(512)

@@ -133,10 +133,17 @@ class KafkaLink:
         since, sequencer = self._delivery.unknown_since(), self._delivery.sequencer
         found: set[Token] = set()
         if since is not None and sequencer is not None:
+            await self._unmuted()
             found = await self._retrying(partial(self._written, sequencer.session, since))
         settled = self._delivery.resolve(found)
         if since is not None:
             _log.info("read back what was in flight", found=settled, again=len(self._delivery))
+
+    async def _unmuted(self) -> None:
+        """Wait until the broker has written what lay unread in a connection that it had muted."""
+        while (left := self._delivery.muted_s()) > 0:
+            self.gate = Gate(Reason.KAFKA_UNREACHABLE, throttled(left))
+            await asyncio.sleep(min(left, 1.0))
 
     def _written(self, session: str, since: int, client: Client) -> set[Token]:
         with Tail(client, self._prefix) as tail:
@@ -144,7 +151,8 @@ class KafkaLink:
 
     def _producer(self, client: Client) -> Producer:
         settings = producer_settings(client, self._settings.linger_ms, self._settings.delivery_timeout_ms)
-        return Producer({**settings, "error_cb": self._delivery.trouble.saw})
+        calls = {"error_cb": self._delivery.trouble.saw, "throttle_cb": self._delivery.throttled}
+        return Producer({**settings, **calls})
 
     def _open(self, producer: Producer) -> None:
         last = self._delivery.sequencer
@@ -153,6 +161,11 @@ class KafkaLink:
         self._delivery.begin(producer, sequencer)
         self.gate = OPEN
         _log.info("session begins", session=sequencer.session, queued=len(self._delivery))
+
+
+def throttled(left_s: float) -> str:
+    """A connection that the broker mutes for `left_s` more seconds, in words."""
+    return f"a quota on our user: the broker reads nothing more from our connection for {left_s:.0f} s"
 
 
 def _gate(error: Exception, attempt: int) -> Gate:

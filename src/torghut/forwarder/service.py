@@ -32,7 +32,7 @@ from torghut.forwarder.history import History
 from torghut.forwarder.intake import Intake
 from torghut.forwarder.lease import Lease, LeaseLost
 from torghut.forwarder.leases import open_lease
-from torghut.forwarder.link import KafkaLink
+from torghut.forwarder.link import KafkaLink, throttled
 from torghut.forwarder.metrics import Histogram, Metrics
 from torghut.forwarder.readiness import OPEN, Gate, Readiness
 from torghut.forwarder.repair import Repair
@@ -150,7 +150,10 @@ class Forwarder:
 
     async def _keep_lease(self) -> NoReturn:
         while True:
-            await asyncio.sleep(self._lease.ttl_s / 4)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._lease.ttl_s / 4):
+                    await self._delivery.muted.wait()
+            self._delivery.muted.clear()
             try:
                 await asyncio.to_thread(self._lease.renew)
             except LeaseLost as lost:
@@ -183,7 +186,8 @@ class Forwarder:
             return self._link.gate
         if self._active and delivery.waiting_s() > STALLED_S:
             trouble = delivery.trouble
-            detail = trouble.detail or f"no acknowledgement for {delivery.waiting_s():.0f} s"
+            muted = throttled(delivery.muted_s()) if delivery.muted_s() > 0 else ""
+            detail = trouble.detail or muted or f"no acknowledgement for {delivery.waiting_s():.0f} s"
             return Gate(trouble.reason or Reason.KAFKA_UNREACHABLE, detail)
         acknowledged = max(delivery.last_acknowledged, announcer.last_acknowledged)
         if announcer.trouble.reason is not None and now - delivery.last_acknowledged > STALLED_S:

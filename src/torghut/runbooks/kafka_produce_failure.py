@@ -21,6 +21,9 @@ from torghut.runbooks.ports import Change, Ports
 
 WORKLOAD: Final = "forwarder"
 RECOVERS_ALONE_S: Final = 20
+UNMUTED_S: Final = 120
+"""After a quota: the broker reads a muted connection no earlier than it said, and a restart changes nothing of that."""
+
 _NONE: Final = "none"
 _APPROVALS: Final = {
     Cause.TOPIC_MISSING: "an empty topic is made: what the old one held stays lost to its readers",
@@ -86,7 +89,7 @@ class KafkaProduceFailure:
         if case.facts["cause"] == _NONE:
             return (self._verifying(),)
         cause = Cause(case.facts["cause"])
-        return (self._mending(case, cause), self._coming_back(), self._restarting(case), self._verifying())
+        return (self._mending(case, cause), self._coming_back(cause), self._restarting(case), self._verifying())
 
     def _mending(self, case: Case, cause: Cause) -> Step:
         repair = self.ports.kafka_repair
@@ -108,13 +111,14 @@ class KafkaProduceFailure:
             diff=lambda: (f"~ {case.facts.get('about', '')}: {FIXES[cause]}",),
         )
 
-    def _coming_back(self) -> Step:
+    def _coming_back(self, cause: Cause) -> Step:
         """The forwarder tries again by itself; a restart would cost what history does not have (halts, bands)."""
+        within = UNMUTED_S if cause is Cause.QUOTA else RECOVERS_ALONE_S
         return Step(
             name="come-back",
-            does=f"see whether the forwarder comes back by itself within about {RECOVERS_ALONE_S} s",
-            check=self._patiently(RECOVERS_ALONE_S),
-            deadline_s=3 * RECOVERS_ALONE_S,
+            does=f"see whether the forwarder comes back by itself within about {within} s",
+            check=self._patiently(within),
+            deadline_s=3 * within,
         )
 
     def _patiently(self, looks: int) -> Callable[[], Seen]:

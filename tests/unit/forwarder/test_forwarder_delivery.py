@@ -7,14 +7,14 @@ from typing import Any, NoReturn
 
 import msgspec
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, ThrottleEvent
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.forwarder.events import T0, trade
 from tests.unit.forwarder.outlets import FakeProducer
 
 from torghut.feed.messages import Reject
-from torghut.forwarder.delivery import RAW_LIMIT, Delivery, dead_letter, producer_settings
+from torghut.forwarder.delivery import RAW_LIMIT, UNMUTE_S, Delivery, dead_letter, producer_settings
 from torghut.forwarder.sequence import Sequencer
 from torghut.wire.envelope import DeadLetter, decode_envelope
 
@@ -34,6 +34,7 @@ class Term:
 
     def __init__(self) -> None:
         self.left_s = 8.0
+        self.outlasting_s = 0.0
 
     def acquire(self) -> bool:
         return True
@@ -42,6 +43,9 @@ class Term:
 
     def remaining_s(self) -> float:
         return self.left_s
+
+    def outlast(self, seconds: float) -> None:
+        self.outlasting_s = seconds
 
     def release(self) -> None: ...
 
@@ -205,6 +209,31 @@ def test_the_producer_is_given_no_more_than_it_may_hold(bench: Bench, monkeypatc
     assert bench.handed_over() == [1, 2, 3]
 
 
+def test_a_muted_connection_is_told_to_the_lease_and_is_over_after_its_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr("torghut.forwarder.delivery.boot_clock", lambda: now)
+    assert bench.delivery.muted_s() <= 0
+    bench.delivery.throttled(ThrottleEvent("broker", 1, 60.0))
+    bench.delivery.throttled(ThrottleEvent("broker", 2, 1.0))  # another broker's; the longer one counts
+    assert bench.delivery.muted_s() == 60.0 + UNMUTE_S
+    assert bench.lease.outlasting_s == 60.0 + UNMUTE_S
+    now += 60.0 + UNMUTE_S
+    assert bench.delivery.muted_s() <= 0
+
+
+def test_others_are_told_at_once_of_a_long_mute_and_not_with_every_answer_of_a_short_one(bench: Bench) -> None:
+    bench.delivery.throttled(ThrottleEvent("broker", 1, 0.0))
+    assert not bench.delivery.muted.is_set()
+    bench.delivery.throttled(ThrottleEvent("broker", 1, 0.1))
+    bench.delivery.muted.clear()
+    bench.delivery.throttled(ThrottleEvent("broker", 1, 0.2))
+    assert not bench.delivery.muted.is_set()
+    bench.delivery.throttled(ThrottleEvent("broker", 1, 5.0))
+    assert bench.delivery.muted.is_set()
+
+
 def test_a_failure_is_counted_by_its_name_and_our_own_purge_is_not(bench: Bench) -> None:
     bench.begin()
     bench.submit(1, 2, 3)
@@ -260,7 +289,15 @@ def test_a_dead_letter_that_would_not_fit_is_cut_and_says_so() -> None:
     assert len(base64.b64decode(letter.raw)) == RAW_LIMIT
 
 
-@pytest.mark.parametrize("setting", [("acks", "all"), ("enable.idempotence", True), ("compression.type", "lz4")])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ("acks", "all"),
+        ("enable.idempotence", True),
+        ("compression.type", "lz4"),
+        ("max.in.flight.requests.per.connection", 1),
+    ],
+)
 def test_the_producer_is_set_for_exactly_once(setting: tuple[str, Any]) -> None:
     assert setting in producer_settings({}, 5, 5000).items()
 

@@ -130,6 +130,28 @@ def test_a_released_lease_is_taken_at_once(world: World) -> None:
     assert world.lease("two/1").acquire()
 
 
+@pytest.mark.parametrize("leave", [lambda lease: lease.renew(), lambda lease: lease.release()], ids=["killed", "left"])
+def test_what_outlasts_its_holder_keeps_others_out_until_its_end(
+    world: World, leave: Callable[[KubernetesLease], None]
+) -> None:
+    mine, standby = world.held("one/1"), world.lease("two/1")
+    mine.outlast(99.5)
+    leave(mine)
+    assert world.spec["leaseDurationSeconds"] == 100
+    assert not standby.acquire()
+    world.now += 99.9
+    assert not standby.acquire()
+    world.now += 0.1
+    assert standby.acquire()
+
+
+def test_what_outlasts_it_does_not_lengthen_its_own_term(world: World) -> None:
+    mine = world.held("one/1")
+    mine.outlast(100.0)
+    mine.renew()
+    assert mine.remaining_s() == TTL_S
+
+
 def test_who_released_it_does_not_take_it_again(world: World) -> None:
     lease = world.held("one/1")
     lease.release()

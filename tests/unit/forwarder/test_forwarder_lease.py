@@ -196,6 +196,58 @@ def test_one_who_looks_while_the_holder_renews_in_time_does_not_get_it(
     assert not lease(path, "two").acquire()
 
 
+def test_what_outlasts_a_killed_holder_keeps_others_out_until_its_end(path: Path, clock: Clock) -> None:
+    mine = held(path)
+    mine.outlast(100.0)
+    mine.renew()
+    os.close(mine._descriptor)  # as the kernel does with a killed process
+    clock.now += 99.9
+    assert not lease(path, "two").acquire()
+    clock.now += 0.1
+    assert lease(path, "two").acquire()
+
+
+def test_what_outlasts_a_paused_holder_is_waited_for_and_does_not_lengthen_its_own_term(
+    path: Path, clock: Clock
+) -> None:
+    mine = held(path)
+    mine.outlast(2 * TTL_S)
+    mine.renew()
+    assert mine.remaining_s() == TTL_S
+    clock.now += TTL_S
+    assert not lease(path, "two").acquire()
+    clock.now += TTL_S
+    assert lease(path, "two").acquire()
+
+
+def test_who_leaves_in_order_leaves_what_outlasts_it(path: Path, clock: Clock) -> None:
+    mine = held(path)
+    mine.outlast(50.0)
+    clock.now += 10
+    mine.release()
+    clock.now += 39.9
+    assert not lease(path, "two").acquire()
+    clock.now += 0.1
+    assert lease(path, "two").acquire()
+
+
+def test_what_outlasts_nothing_any_more_costs_nothing(path: Path, clock: Clock) -> None:
+    mine = held(path)
+    mine.outlast(5.0)
+    mine.renew()
+    clock.now += 5.0
+    mine.release()
+    assert lease(path, "two").acquire()
+
+
+def test_after_a_restart_of_the_machine_nothing_outlasts(path: Path, clock: Clock) -> None:
+    mine = held(path)
+    mine.outlast(500.0)
+    mine.release()
+    clock.now = 3.0
+    assert lease(path, "two").acquire()
+
+
 def test_one_who_never_held_cannot_renew(path: Path) -> None:
     with pytest.raises(LeaseLost):
         lease(path).renew()

@@ -43,15 +43,15 @@ def audit(
 
     Compares the truth (the simulator's ledger, or Alpaca's history with --history) with the topics. Exit code 0 when
     nothing is lost, doubled, changed or out of order, 1 when something is, 2 when the audit could not be made.
-    Bars and signals are recomputed from the topics themselves, by the TA_ variables that the job was submitted with;
-    variables of the environment go before those.
+    Bars and signals are recomputed from the topics themselves, by the TA_ variables that the job was submitted with
+    since then; variables of the environment go before those.
     The Kafka of the running stack is read as its user `audit`, another one by the KAFKA_ variables.
     """
     from torghut.audit import AuditRequest, run  # noqa: PLC0415 - keeps `--help` instant
-    from torghut.audit.ta.terms import TermsSettings  # noqa: PLC0415
     from torghut.cli.audit_report import print_report  # noqa: PLC0415
     from torghut.cli.connection import kafka_settings  # noqa: PLC0415
-    from torghut.config import load  # noqa: PLC0415
+    from torghut.stack.home import Home  # noqa: PLC0415
+    from torghut.stack.terms import terms_since  # noqa: PLC0415
 
     start_ns, end_ns = parse_when(since), parse_when(until)
     request = AuditRequest(
@@ -62,7 +62,7 @@ def audit(
         until_ns=end_ns,
         settle_s=settle_s,
         wait_s=wait_s,
-        terms=load(TermsSettings, {**_submitted(), **os.environ}).terms(),
+        terms=terms_since(Home.from_environment(), start_ns or 0, os.environ),
     )
     with _progress() as progress:
         report = run(request, progress)
@@ -72,13 +72,6 @@ def audit(
         print_report(report)
     if report.verdict != "ok":
         raise typer.Exit(Exit.BAD)
-
-
-def _submitted() -> dict[str, str]:
-    from torghut.stack.home import Home  # noqa: PLC0415
-    from torghut.stack.submission import submitted_variables  # noqa: PLC0415
-
-    return submitted_variables(Home.from_environment())
 
 
 def _ledger() -> Path:

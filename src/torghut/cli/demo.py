@@ -41,14 +41,12 @@ def demo(
     A stack that runs here already is used and left running. Exit code 0 when the audit says ok.
     """
     from torghut.audit import AuditRequest, run  # noqa: PLC0415 - keeps `--help` instant
-    from torghut.audit.ta.terms import TermsSettings  # noqa: PLC0415
     from torghut.cli.audit_report import print_report  # noqa: PLC0415
-    from torghut.config import load  # noqa: PLC0415
     from torghut.stack.demo import demonstrated, watch  # noqa: PLC0415
     from torghut.stack.home import Home  # noqa: PLC0415
     from torghut.stack.pause import paused_feed  # noqa: PLC0415
     from torghut.stack.signal_watch import SignalWatch  # noqa: PLC0415
-    from torghut.stack.submission import submitted_variables  # noqa: PLC0415
+    from torghut.stack.terms import terms_since  # noqa: PLC0415
 
     home = Home.from_environment()
     report, begun = reporter(), time.monotonic()
@@ -56,7 +54,7 @@ def demo(
         with SignalWatch(stack.kafka("audit")) as signals:
             _show(_noting(watch(stack, signals, seconds), begun, report))
         report("the audit compares what happened with what is in Kafka, and computes every bar and signal anew")
-        terms = load(TermsSettings, submitted_variables(home)).terms()
+        terms = terms_since(home, 0)
         request = AuditRequest(kafka=stack.kafka("audit"), ledger=home.ledger, terms=terms, wait_s=60.0)
         with paused_feed(stack):
             result = run(request, lambda _: None)

@@ -144,6 +144,26 @@ def change_desired(home: Home, change: Callable[[Desired], Desired], message: st
     return after
 
 
+def committed_since(home: Home, at_s: int) -> tuple[Desired, ...]:
+    """Every state that was wanted from this second on, the oldest first; nothing on a machine without Git.
+
+    Raises:
+        DesiredStateError: one of them is not understood.
+        GitError: Git does not answer.
+    """
+    if not Repository.available() or not home.desired.exists():
+        return ()
+    git, path = Repository(home.desired.parent), home.desired.name
+    found: list[Desired] = []
+    for commit in git.log(path):
+        content = git.content(path, commit.sha)
+        if content is not None:
+            found.append(parse_desired(content, f"{path} of commit {commit.sha[:12]}"))
+        if commit.at_s < at_s:
+            break
+    return tuple(reversed(found))
+
+
 @contextmanager
 def put_back(home: Home) -> Iterator[None]:
     """After the block the home wants again what it wanted before it; but secrets that changed stay changed.

@@ -19,7 +19,7 @@ from torghut.platform.artifacts import Report, cache_directory
 from torghut.platform.flink.configuration import SAVEPOINTS
 from torghut.platform.flink.rest import Flink
 from torghut.stack.components import PACKAGE, ensure
-from torghut.stack.desired import Desired, TaSubmission, change_desired, read_desired, set_running
+from torghut.stack.desired import Desired, TaSubmission, change_desired, set_running
 from torghut.stack.document import FlinkEndpoint, S3Endpoint, running_document
 from torghut.stack.errors import NoStackError, StackError
 from torghut.stack.home import Home
@@ -131,16 +131,6 @@ def take_savepoint(home: Home, *, stop: bool) -> str:
     return uri
 
 
-def submitted_variables(home: Home) -> dict[str, str]:
-    """The TA_ variables that the job of this home was submitted with; none without a job.
-
-    Raises:
-        DesiredStateError: the file with the desired state is not understood.
-    """
-    submission = read_desired(home).settings.ta
-    return {} if submission is None else submission.variables
-
-
 def running_job(home: Home) -> tuple[FlinkEndpoint, S3Endpoint]:
     """Where the job and its state are.
 
@@ -182,7 +172,6 @@ __all__ = [
     "prepare",
     "running_job",
     "submit",
-    "submitted_variables",
     "tags",
     "take_savepoint",
 ]

@@ -41,3 +41,16 @@ def test_a_quote_from_shortly_before_a_bar_that_silence_closed_may_have_been_hel
 def test_a_quote_that_an_outage_held_up_arrived_in_the_session_that_wrote_it() -> None:
     assert problem(quoted(8, session=50, newest=1), written=60) == ""
     assert problem(quoted(8, session=18, newest=1), written=25) == ""
+
+
+def test_a_quote_that_came_between_a_smaller_bound_and_a_greater_one_may_be_in_the_signal_or_not() -> None:
+    """The bound grew within the span: nobody can tell under which of them the bar was closed."""
+    later = quoted(20.5, session=0, newest=24)
+    told = QuoteState(bid=10.0, ask=11.0, bid_size=1.0, ask_size=2.0, spread=1.0, imbalance=-1 / 3, age_ms=20_000.0)
+    question = Question(at(21), at(30), at(20.5), told)
+
+    def found(terms: Terms) -> str:
+        return QuoteHistory([quoted(1, session=0, newest=0), later], terms).problems([question])[0]
+
+    assert "had arrived" in found(Terms(watermark_ms=6000))
+    assert found(Terms.spanning([Terms(watermark_ms=2000), Terms(watermark_ms=6000)])) == ""

@@ -38,7 +38,7 @@ class PartitionProgress:
     def take_trade(self, event_ts: int, ingest_ts: int, *, is_print: bool) -> tuple[int, int]:
         """The next record of trades; returns the newest event time before it, and `Tick.woke`."""
         newest = self._trades.newest
-        if ingest_ts - self._spoke >= self._terms.idle_ns:  # also before the first one
+        if ingest_ts - self._spoke >= self._terms.least_idle_ns:  # also before the first one
             self._woke = ingest_ts
         self._spoke = max(self._spoke, ingest_ts)
         self._hear(self._trades, event_ts if is_print else 0, ingest_ts)

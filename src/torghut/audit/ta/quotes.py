@@ -67,8 +67,8 @@ class QuoteHistory:
 
     def _sure(self, one: Question) -> int:
         """How many of the log's quotes surely had arrived."""
-        in_log = bisect_left(self._passed, one.end + self._terms.bound_ns)
-        waited = one.written - one.first_ingest >= self._terms.idle_ns - SLACK_NS
+        in_log = bisect_left(self._passed, one.end + self._terms.least_bound_ns)
+        waited = one.written - one.first_ingest >= self._terms.least_idle_ns - SLACK_NS
         since = min(one.first_ingest - OUTAGE_NS if waited else one.written, one.written - SLACK_NS)
         return min(in_log, bisect_left(self._ingested, since))
 

@@ -9,15 +9,15 @@ from typing import Final
 from torghut.audit import AuditRequest, run
 from torghut.audit.errors import AuditError
 from torghut.audit.report import BarCounts, Report
-from torghut.audit.ta.terms import TermsSettings
-from torghut.config import ConfigError, load
+from torghut.config import ConfigError
 from torghut.ops.errors import UnavailableError
 from torghut.ops.witness import Testimony
+from torghut.platform.errors import GitError
 from torghut.stack.errors import StackError
 from torghut.stack.home import Home
 from torghut.stack.pause import paused_feed
 from torghut.stack.running import RunningStack
-from torghut.stack.submission import submitted_variables
+from torghut.stack.terms import terms_since
 
 _MARGIN_NS: Final = 2_000_000_000
 """Before the run began: what was under way at that moment counts."""
@@ -36,15 +36,16 @@ class LocalWitness:
             sim = stack.document().sim
             if sim is None:
                 return Testimony(True, "not counted: this feed has no ledger; audit with --history")
+            begun_ns = since_ns - _MARGIN_NS
             request = AuditRequest(
                 kafka=stack.kafka("audit"),
                 ledger=Path(sim.ledger_dir),
-                since_ns=since_ns - _MARGIN_NS,
-                terms=load(TermsSettings, submitted_variables(self.home)).terms(),
+                since_ns=begun_ns,
+                terms=terms_since(self.home, begun_ns),
             )
             with paused_feed(stack):
                 return _testimony(run(request))
-        except (AuditError, ConfigError, StackError) as error:
+        except (AuditError, ConfigError, GitError, StackError) as error:
             raise UnavailableError(str(error)) from error
 
 

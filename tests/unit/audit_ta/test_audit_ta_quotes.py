@@ -54,3 +54,16 @@ def test_a_quote_that_came_between_a_smaller_bound_and_a_greater_one_may_be_in_t
 
     assert "had arrived" in found(Terms(watermark_ms=6000))
     assert found(Terms.spanning([Terms(watermark_ms=2000), Terms(watermark_ms=6000)])) == ""
+
+
+def test_of_a_quote_and_its_late_repetition_the_signal_may_tell_of_either() -> None:
+    """The repetition came after the final, and after a quote that was too late for this window."""
+
+    def copy(number: int, received: float) -> QuoteRow:
+        return QuoteRow("A", at(20.5), at(0) // 1000 + number, at(received), 10.0, 11.0, 1.0, 2.0, at(received))
+
+    late = QuoteRow("A", at(20.6), at(0) // 1000 + 2, at(25), 10.5, 11.0, 1.0, 2.0, at(25))
+    told = QuoteState(bid=10.0, ask=11.0, bid_size=1.0, ask_size=2.0, spread=1.0, imbalance=-1 / 3, age_ms=500.0)
+    at_once, much_later = Question(at(21), at(24), at(20.5), told), Question(at(21), at(60), at(59), told)
+    assert QuoteHistory([copy(1, 20.5), late, copy(3, 26)], Terms()).problems([at_once]) == [""]
+    assert "had arrived" in QuoteHistory([late, copy(3, 26)], Terms()).problems([much_later])[0]

@@ -12,7 +12,8 @@ Kafka does not say what had arrived when; this much is certain:
 - A quote *cannot* have arrived when it was received more than `SLACK_NS` after the first final was written.
 
 A signal is right if its quote could have arrived, is of an event time before the window's end, is not older than any
-that surely had arrived, and was the newest of its window when it came.
+that surely had arrived, and was the newest of its window when it came. Of repeated quotes that the signal may tell of,
+one has to be so.
 """
 
 from __future__ import annotations
@@ -58,11 +59,13 @@ class QuoteHistory:
     def problems(self, questions: Sequence[Question]) -> list[str]:
         """For each question what is wrong with the quote; the empty text where nothing is."""
         sure = self._newest([(self._sure(one), one.end) for one in questions])
-        found = [self._find(one) for one in questions]
-        before = self._newest([(at or 0, one.end) for at, one in zip(found, questions, strict=True)])
+        told = [self._told(one) for one in questions]
+        rivals = iter(
+            self._newest([(at, one.end) for one, places in zip(questions, told, strict=True) for at in places])
+        )
         return [
-            self._problem(one, at, least, rival)
-            for one, at, least, rival in zip(questions, found, sure, before, strict=True)
+            self._problem(one, least, [(at, next(rivals)) for at in places])
+            for one, least, places in zip(questions, sure, told, strict=True)
         ]
 
     def _sure(self, one: Question) -> int:
@@ -84,21 +87,24 @@ class QuoteHistory:
             answers[index] = known[at - 1] if at else None
         return answers
 
-    def _find(self, one: Question) -> int | None:
-        """The quote that the signal tells of: its place in the log."""
+    def _told(self, one: Question) -> list[int]:
+        """The quotes that the signal may tell of: their places in the log. The feed repeats quotes, to the letter."""
         if one.quote.age_ms is None:
-            return None
+            return []
         event_ts = one.end - round(one.quote.age_ms * MS)
         same = self._at[bisect_left(self._times, event_ts) : bisect_right(self._times, event_ts)]
-        fitting = [at for at in same if _same(self._rows[at], one.quote)]
-        return max(fitting, key=lambda at: self._rows[at].seq, default=None)
+        return [at for at in same if _same(self._rows[at], one.quote)]
 
-    def _problem(self, one: Question, at: int | None, least: _Key | None, rival: _Key | None) -> str:
-        if at is None:
+    def _problem(self, one: Question, least: _Key | None, told: Sequence[tuple[int, _Key | None]]) -> str:
+        if not told:
             if one.quote.bid is not None or one.quote.age_ms is not None:
                 return f"no quote in Kafka is {one.quote}"
             return "" if least is None else f"no quote, though that of {least[0]} had arrived"
-        row = self._rows[at]
+        faults = [self._fault(one, self._rows[at], least, rival) for at, rival in told]
+        return "" if "" in faults else faults[0]
+
+    def _fault(self, one: Question, row: QuoteRow, least: _Key | None, rival: _Key | None) -> str:
+        """Why it cannot be this one."""
         key = row.event_ts, row.seq
         if row.event_ts >= one.end:
             return f"its quote is of {row.event_ts}, after the window"

@@ -1,6 +1,6 @@
 """The figures of lag: the forwarders' metrics, the topics, Flink's metrics; twice, some seconds apart.
 
-The same on every target, which says where to look (`Place`).
+The same on every target, which says where to look (`Sources`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Scraped = dict[tuple[str, str], float]
 
 
 @dataclass(frozen=True)
-class Place:
+class Sources:
     """Where to look.
 
     Attributes:
@@ -78,47 +78,47 @@ class Place:
         return tuple(full_name(topic, self.topic_prefix) for topic in (TRADES, QUOTES))
 
 
-def read(place: Place) -> LagReading:
+def read(sources: Sources) -> LagReading:
     """Over `SPAN_S` seconds.
 
     Raises:
         ReadError: the topics cannot be read.
     """
-    with TopicReader(place.client, place.topics) as reader:
-        return _read(place, reader)
+    with TopicReader(sources.client, sources.topics) as reader:
+        return _read(sources, reader)
 
 
-def _read(place: Place, reader: TopicReader) -> LagReading:
+def _read(sources: Sources, reader: TopicReader) -> LagReading:
     partitions = reader.partitions()
-    _wake(place)
-    first_ends, first, begun = _ends(reader, partitions), _scraped(place.pages()), time.monotonic()
+    _wake(sources)
+    first_ends, first, begun = _ends(reader, partitions), _scraped(sources.pages()), time.monotonic()
     requests = list(_requests(reader, partitions[:1]))
     wait_until(lambda: time.monotonic() >= begun + SPAN_S, SPAN_S + 1, "the span of the reading", 0.05)
-    ends, now, span = _ends(reader, partitions), _scraped(place.pages()), time.monotonic() - begun
+    ends, now, span = _ends(reader, partitions), _scraped(sources.pages()), time.monotonic() - begun
     grown = {at: (ends[at] - first_ends[at]) / span for at in ends}
     passed = {key: value - first.get(key, 0.0) for key, value in now.items()}
     return LagReading(
         span_s=span,
         feed=FeedFigures(
-            reason=place.reason(),
+            reason=sources.reason(),
             messages={label: n / span for (name, label), n in passed.items() if name == "torghut_ws_messages_total"},
             lag_ms=_median_ms(passed),
-            expected=place.expected,
+            expected=sources.expected,
         ),
         broker=BrokerFigures(
             queued=int(now.get(("torghut_kafka_queue_messages", ""), 0)),
             produce_ms=_mean_ms(passed),
             request_ms=statistics.median(requests),
         ),
-        job=_job(place, _Written(reader, place.topics, ends, grown)),
+        job=_job(sources, _Written(reader, sources.topics, ends, grown)),
     )
 
 
-def _wake(place: Place) -> None:
+def _wake(sources: Sources) -> None:
     """Flink fetches its metrics when it is asked, and answers with those that it fetched before."""
-    if place.flink is not None:
-        with suppress(FlinkError), place.flink() as flink:
-            job_id = place.job_id(flink)
+    if sources.flink is not None:
+        with suppress(FlinkError), sources.flink() as flink:
+            job_id = sources.job_id(flink)
             for vertex in flink.job(job_id).vertices:
                 flink.metrics(job_id, vertex.id, ())
 
@@ -174,8 +174,8 @@ class _Written:
     rates: Mapping[Partition, float]
 
 
-def _job(place: Place, written: _Written) -> JobFigures:
-    settings = place.job
+def _job(sources: Sources, written: _Written) -> JobFigures:
+    settings = sources.job
     late, disorder_ms = _disorder(written, settings.watermark_ms)
     base = JobFigures(
         works=False,
@@ -186,11 +186,11 @@ def _job(place: Place, written: _Written) -> JobFigures:
         late=late,
         disorder_ms=disorder_ms,
     )
-    if place.flink is None:
+    if sources.flink is None:
         return base
     try:
-        with place.flink() as flink:
-            return _asked(flink, flink.job(place.job_id(flink)), base, written)
+        with sources.flink() as flink:
+            return _asked(flink, flink.job(sources.job_id(flink)), base, written)
     except FlinkError as error:
         return replace(base, reason=str(error))
 

@@ -46,16 +46,16 @@ class KubernetesLag:
         if job is None:
             raise UnavailableError(f"there is no {job_ref(self.place)}")
         try:
-            return lag_figures.read(self._where(job))
+            return lag_figures.read(self._sources(job))
         except ConfigError as error:
             raise RefusedError(f"{job_ref(self.place)}: {error}") from error
         except ReadError as error:
             raise UnavailableError(f"the topics cannot be read: {error}") from error
 
-    def _where(self, job: FlinkDeployment) -> lag_figures.Place:
+    def _sources(self, job: FlinkDeployment) -> lag_figures.Sources:
         told = {name: job.spec.pod_template.spec.variable(name) for name in SETTINGS}
         manager = job_manager(job_pods(self.place))
-        return lag_figures.Place(
+        return lag_figures.Sources(
             client=self.brokers.reader(),
             topic_prefix="",
             pages=self._pages,

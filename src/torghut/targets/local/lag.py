@@ -39,14 +39,14 @@ class LocalLag:
         if settings.ta is None:
             raise UnavailableError("no job was submitted: `torghut ta submit`")
         try:
-            return lag_figures.read(self._place(document, settings, settings.ta))
+            return lag_figures.read(self._sources(document, settings, settings.ta))
         except (ConfigError, ReadError, StackError) as error:
             raise UnavailableError(f"the topics cannot be read: {error}") from error
 
-    def _place(self, document: StackDocument, settings: Settings, submission: TaSubmission) -> lag_figures.Place:
+    def _sources(self, document: StackDocument, settings: Settings, submission: TaSubmission) -> lag_figures.Sources:
         kafka, flink = RunningStack(self.home).kafka("audit"), document.flink
         variables = {**submission.variables, "TA_PARALLELISM": str(submission.parallelism)}
-        return lag_figures.Place(
+        return lag_figures.Sources(
             client=kafka.client(),
             topic_prefix=kafka.topic_prefix,
             pages=lambda: _pages(document),

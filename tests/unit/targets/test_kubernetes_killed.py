@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from tests.unit.ops.world import Desk, Fuse, Killed
+from tests.unit.targets.played_cluster import FIRST_OF_JOB
+from tests.unit.targets.played_job import KEYS
 from tests.unit.targets.played_ports import Installed, ports_of, with_job
 
 from torghut.ops.procedure import Procedure, Request
 from torghut.ops.state import Phase
 from torghut.runbooks.flink_rollback import FlinkRollback
 from torghut.runbooks.flink_upgrade import FlinkUpgrade
+from torghut.runbooks.kafka_rotation import IN_PLACE, SECOND, KafkaRotation
 from torghut.runbooks.minio_rotation import MinioRotation
 from torghut.runbooks.ports import Ports
 from torghut.targets.kubernetes.place import Place
@@ -26,6 +29,8 @@ RUNS: list[tuple[Make, dict[str, str]]] = [
     (FlinkUpgrade, {"tag": "v2", "state": "savepoint", "emergency": "yes"}),
     (FlinkRollback, {"tag": "v2", "from": "latest"}),
     (MinioRotation, {"savepoint": "yes"}),
+    (KafkaRotation, {"way": SECOND, "roles": "ta"}),
+    (KafkaRotation, {"way": IN_PLACE, "roles": "ta"}),
 ]
 
 
@@ -68,7 +73,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_in_the_new_state_or_the_old_on
         cluster.fuse = fuse
         if bad:
             job.bad.add("v2")
-            job.wants = "first-user"
+            job.wants, job.only = KEYS["fs.s3a.access.key"], (FIRST_OF_JOB["username"], FIRST_OF_JOB["password"])
         desk, request = Desk(tmp_path / str(moment) / "desk"), Request(options)
         fuse.left = moment
         try:
@@ -81,10 +86,10 @@ def test_killed_at_any_moment_and_resumed_it_ends_in_the_new_state_or_the_old_on
                 outcome = desk.runner(make(ports_of(*there))).resume("r")
         else:
             break
-        rotation = name == "minio-rotation"
+        rotation = name.endswith("-rotation")
         assert outcome.phase is (Phase.UNDONE if bad else Phase.DONE), (moment, outcome.what)
         assert version(there) == ("drill" if bad or rotation else "v2"), moment
-        assert len(job.users) == 1, moment
+        assert (len(job.users), len(cluster.users)) == (1, 3), moment
         assert len([uri for uri in job.saved if "savepoints" in uri]) <= 1, moment
         assert (job.passed_over, ports_of(*there).desired.drift()) == ([], ()), moment
         place.api.close()
